@@ -1,1 +1,22 @@
-//! To be written.
+//! The plugin contract of the HiveMatrix gateway, the chain that runs it, and the standard plugins.
+//!
+//! To be continued by README.
+
+#![deny(missing_docs)]
+
+mod composition;
+mod contract;
+mod csp;
+pub mod design;
+mod html;
+mod run;
+
+pub use composition::Composition;
+pub use contract::edits::{ContentType, Edits, Element, Fragment, HandlerResult, Page, Reach, RunScript, Selector};
+pub use contract::intent::Intent;
+pub use contract::plugin::{Invalid, Plugin, PluginError, Verdict, Visit};
+pub use contract::request::{Answer, Caller, End, MenuEntry, Request, RequestHead, ResponseHead};
+pub use contract::tools::{Counters, NoPreferences, PreferenceSource, Tools};
+pub use html::rewriter::{Outcome, Rewriter};
+pub use run::chain::{Chain, Visits};
+pub use run::registry::{PluginSpec, Registry};
