@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hivematrix_platform::{
     Access, Claims, PermissionLevel, ServiceClaims, ServiceName, TokenError, UserClaims, Verifier, unix_now,
 };
@@ -89,7 +89,7 @@ impl Caller {
     ///
     /// # Errors
     /// 403.
-    pub fn must_be(&self, access: &Access) -> Result<(), Rejection> {
+    pub fn must_be(&self, access: Access) -> Result<(), Rejection> {
         match self {
             Self::User(claims) if !access.allows(claims.user.permission_level) => Err(not_allowed()),
             Self::User(_) | Self::Service(_) => Ok(()),
@@ -112,7 +112,7 @@ impl User {
     ///
     /// # Errors
     /// 403.
-    pub fn must_be(&self, access: &Access) -> Result<(), Rejection> {
+    pub fn must_be(&self, access: Access) -> Result<(), Rejection> {
         if access.allows(self.level()) {
             Ok(())
         } else {
@@ -161,12 +161,12 @@ async fn guarded(
     State((auth, access)): State<(Auth, Access)>,
     mut request: Request,
     next: Next,
-) -> Result<Response, Response> {
+) -> Result<Response, Rejection> {
     let caller = auth
         .caller(request.headers())
         .await
         .map_err(IntoResponse::into_response)?;
-    caller.must_be(&access).map_err(IntoResponse::into_response)?;
+    caller.must_be(access)?;
     request.extensions_mut().insert(Known(caller));
     Ok(next.run(request).await)
 }

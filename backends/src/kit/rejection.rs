@@ -6,9 +6,12 @@
 
 use axum::response::{IntoResponse, Response};
 use hivematrix_platform::Problem;
+use hivematrix_platform::problem::CONTENT_TYPE as PROBLEM;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::html;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// A refusal. `Result<T, Rejection>` is what handlers return.
 ///
@@ -20,6 +23,7 @@ pub struct Rejection {
     detail: String,
     challenge: Option<&'static str>,
     retry_after: Option<u32>,
+    extra: Map<String, Value>,
 }
 
 impl Rejection {
@@ -92,6 +96,15 @@ impl Rejection {
         )
     }
 
+    /// Adds a member to the problem, for programs: which fields were wrong, for one.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.extra.insert(name.to_owned(), value);
+        }
+        self
+    }
+
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -132,16 +145,15 @@ impl Rejection {
         (self.status, super::page(self.title(), body)).into_response()
     }
 
-    fn as_problem(&self, path: Option<&str>, id: Option<&str>) -> Response {
-        let mut problem = Problem::new(self.status.as_u16(), self.title()).with_detail(&self.detail);
-        if let Some(path) = path {
-            problem = problem.with_instance(path);
-        }
+    fn as_problem(&self, id: Option<&str>) -> Response {
+        let mut problem = Problem::new(self.status).detail(&self.detail);
         if let Some(id) = id {
-            problem = problem.with("correlation_id", id);
+            problem = problem.instance(id);
         }
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
-        (self.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response()
+        for (name, value) in &self.extra {
+            problem = problem.with(name, value.clone());
+        }
+        (self.status, [(CONTENT_TYPE, PROBLEM)], problem.to_json()).into_response()
     }
 
     fn decorate(&self, response: &mut Response) {
@@ -160,7 +172,7 @@ impl IntoResponse for Rejection {
     /// The answer without what only the outermost layer knows; the refusal travels with it, and that layer
     /// (part of [`serve`](super::serve)) writes the final form.
     fn into_response(self) -> Response {
-        let mut response = self.as_problem(None, None);
+        let mut response = self.as_problem(None);
         self.decorate(&mut response);
         response.extensions_mut().insert(self);
         response

@@ -19,7 +19,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument as _;
 
-use super::{Prefix, Rejection};
+use super::Rejection;
 
 /// How much of a request body any route reads, in bytes, unless it says otherwise by its own
 /// [`DefaultBodyLimit`]: 1 MiB. More is answered 413.
@@ -77,12 +77,11 @@ async fn around(mut request: Request, next: Next) -> Response {
     async move {
         let started = Instant::now();
         let headers = request.headers().clone();
-        let path = Prefix::from_headers(&headers).url(request.uri().path());
         let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => Rejection::internal(panic_message(panic.as_ref())).into_response(),
         };
-        let mut response = finish(response, &headers, &path, id.as_str()).await;
+        let mut response = finish(response, &headers, id.as_str()).await;
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(CORRELATION_ID, value);
         }
@@ -97,9 +96,9 @@ async fn around(mut request: Request, next: Next) -> Response {
 
 /// Gives a refusal its last form, and turns the bare errors of axum (no route, method not allowed, body too
 /// large, malformed JSON) into refusals of the same form.
-async fn finish(response: Response, headers: &HeaderMap, path: &str, id: &str) -> Response {
+async fn finish(response: Response, headers: &HeaderMap, id: &str) -> Response {
     if let Some(rejection) = response.extensions().get::<Rejection>() {
-        return rejection.render(headers, path, id);
+        return rejection.render(headers, id);
     }
     let status = response.status();
     let bare = match response.headers().get(CONTENT_TYPE) {
@@ -116,7 +115,7 @@ async fn finish(response: Response, headers: &HeaderMap, path: &str, id: &str) -
         text if status.is_client_error() => text.to_owned(),
         _ => "The service could not complete the request.".to_owned(),
     };
-    let rendered = Rejection::new(status, detail).render(headers, path, id);
+    let rendered = Rejection::new(status, detail).render(headers, id);
     // What else the answer said stays: `Allow` of a 405, for one.
     parts.headers.remove(CONTENT_TYPE);
     parts.headers.remove(http::header::CONTENT_LENGTH);
