@@ -1,1 +1,115 @@
-//! To be written.
+//! Core: the platform's authentication service (platform README §5).
+//!
+//! Responsible for: sessions (exchange, validate, revoke), user and service tokens, the keys that verify them.
+//! Not responsible for: passwords and groups (the identity provider), browsers and cookies (the gateway). There
+//! is no login and no logout page here, and no token is ever read from a URL.
+
+mod answer;
+mod presented;
+mod provider;
+mod service_token;
+mod session;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hivematrix_platform::{
+    InvalidKey, Jwk, Jwks, Minter, ServiceName, Sessions, StaticKeys, Store, Verifier,
+};
+use http::header::CACHE_CONTROL;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::kit::Health;
+use provider::Provider;
+
+/// How much of a request's body Core reads, in bytes: tokens are at most a few KiB.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// What Core needs.
+pub struct CoreSettings {
+    /// Where sessions are kept; shared with the gateway, and with a Python Core if there is one.
+    pub store: Arc<dyn Store>,
+    /// What signs tokens. Its issuer is the only one that is accepted.
+    pub minter: Arc<Minter>,
+    /// Keys that sign no more but still verify: published with the current one until the last token they signed
+    /// has expired (an hour after the change).
+    pub retired_keys: Vec<Jwk>,
+    /// The identity provider's userinfo endpoint, on the back channel.
+    pub userinfo_url: Url,
+    /// Our client at the identity provider: access tokens must have been issued to it (`azp`) or for it (`aud`).
+    pub client_id: String,
+    /// The secret by which each service proves itself when it asks for a service token. Empty ones prove nothing.
+    pub secrets: HashMap<ServiceName, SecretString>,
+    /// Services that get service tokens without proof: from this machine, not through a proxy, and logged.
+    /// Empty unless old services must be carried along.
+    pub legacy_callers: Vec<ServiceName>,
+    /// The services that may call and be called.
+    pub known_services: Vec<ServiceName>,
+    /// For the identity provider. Must not follow redirects (a token must not be sent elsewhere).
+    pub http: reqwest::Client,
+}
+
+impl std::fmt::Debug for CoreSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("CoreSettings")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What handlers share. Nothing in here changes after start: no error can break it for good.
+struct Core {
+    store: Arc<dyn Store>,
+    sessions: Sessions,
+    minter: Arc<Minter>,
+    verifier: Verifier,
+    jwks: Jwks,
+    provider: Provider,
+    callers: service_token::Callers,
+}
+
+/// Core's endpoints, to be served on loopback.
+///
+/// # Errors
+/// If a key cannot be read.
+pub fn router(settings: CoreSettings) -> Result<Router, InvalidKey> {
+    let mut jwks = settings.minter.jwks();
+    jwks.keys.extend(settings.retired_keys);
+    let keys = StaticKeys::new(&jwks)?;
+    let core = Core {
+        sessions: Sessions::new(Arc::clone(&settings.store)),
+        store: settings.store,
+        verifier: Verifier::new(Arc::new(keys), settings.minter.issuer()),
+        minter: settings.minter,
+        jwks,
+        provider: Provider::new(settings.http, settings.userinfo_url, settings.client_id),
+        callers: service_token::Callers {
+            secrets: settings.secrets,
+            legacy: settings.legacy_callers.into_iter().collect::<HashSet<_>>(),
+            known: settings.known_services.into_iter().collect::<HashSet<_>>(),
+        },
+    };
+    Ok(Router::new()
+        .route("/api/token/exchange", post(session::exchange))
+        .route("/api/token/validate", post(session::validate))
+        .route("/api/token/revoke", post(session::revoke))
+        .route("/service-token", post(service_token::issue))
+        .route("/.well-known/jwks.json", get(jwks_json))
+        .route("/health", get(health))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(Arc::new(core)))
+}
+
+async fn jwks_json(State(core): State<Arc<Core>>) -> Response {
+    ([(CACHE_CONTROL, "no-cache")], Json(&core.jwks)).into_response()
+}
+
+async fn health(State(core): State<Arc<Core>>) -> Health {
+    Health::new("core").check("sessions", core.store.ping().await)
+}

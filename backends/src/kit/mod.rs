@@ -37,6 +37,7 @@ mod page;
 mod prefix;
 mod rejection;
 mod request;
+pub(crate) mod secret;
 mod serve;
 
 pub use auth::{Auth, Caller, User};
