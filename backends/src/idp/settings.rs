@@ -1,0 +1,100 @@
+//! What the development identity provider is told at start.
+//!
+//! Responsible for: the settings and their checks. Not responsible for: where they come from.
+
+use std::time::Duration;
+
+use hivematrix_platform::SigningKey;
+use secrecy::SecretString;
+use url::Url;
+
+/// A person who may sign in.
+#[derive(Clone, Debug)]
+pub struct DevUser {
+    /// What is typed to sign in; compared without regard to case.
+    pub username: String,
+    /// The password.
+    pub password: SecretString,
+    /// The full name.
+    pub name: String,
+    /// The e-mail address; may be used in place of the username.
+    pub email: String,
+    /// Groups, without leading `/`: `admins`, `technicians`, `billing`, `client`.
+    pub groups: Vec<String>,
+}
+
+/// A confidential client.
+#[derive(Clone, Debug)]
+pub struct DevClient {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`.
+    pub secret: SecretString,
+    /// Where codes may be sent; compared character by character.
+    pub redirect_uris: Vec<String>,
+    /// Where browsers may be sent after logout; compared character by character.
+    pub post_logout_redirect_uris: Vec<String>,
+}
+
+/// How long things live. Whole seconds count.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// An authorization code: 60 s.
+    pub code: Duration,
+    /// An access token, and an ID token: 5 min.
+    pub access_token: Duration,
+    /// A refresh token, if it is not used: 30 min. Never longer than the session.
+    pub refresh_token: Duration,
+    /// A browser's session at the provider: 10 h.
+    pub session: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            code: Duration::from_secs(60),
+            access_token: Duration::from_secs(300),
+            refresh_token: Duration::from_secs(1800),
+            session: Duration::from_secs(36_000),
+        }
+    }
+}
+
+/// What the development identity provider needs.
+#[derive(Debug)]
+pub struct IdpSettings {
+    /// Signs ID tokens and access tokens.
+    pub key: SigningKey,
+    /// The addresses under which browsers reach the provider, without trailing slash:
+    /// `http://localhost:8000/keycloak`. The issuer is that plus `/realms/hivematrix`. The first is the one that
+    /// back-channel callers are told.
+    pub public_base: Vec<Url>,
+    /// Who may sign in.
+    pub users: Vec<DevUser>,
+    /// Which applications may ask for sign-ins.
+    pub clients: Vec<DevClient>,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// A sentence for the login page: who can sign in with which password, for one.
+    pub notice: Option<String>,
+}
+
+/// Settings that make no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum IdpError {
+    /// No public address.
+    #[error("the identity provider needs at least one public address")]
+    NoPublicBase,
+    /// An address that is not absolute, or not HTTP, or has a fragment, or cannot be what it should be.
+    #[error("not a usable address: {0}")]
+    Address(String),
+    /// A client, or a user, without secret: anybody could be it.
+    #[error("{0} has an empty password or secret")]
+    EmptySecret(String),
+    /// Two users with one name or e-mail address.
+    #[error("two users are called {0}")]
+    DuplicateUser(String),
+    /// The key cannot be used.
+    #[error("the signing key cannot be used: {0}")]
+    Key(String),
+}
