@@ -1,4 +1,28 @@
-//! The HiveMatrix edge gateway as a library.
+#![doc = include_str!("../README.md")]
 
 pub mod config;
 pub mod identity;
+
+mod admin;
+mod answer;
+mod conclude;
+mod context;
+mod cut;
+mod error;
+mod gateway;
+mod health;
+mod metrics;
+mod phases;
+mod preferences;
+mod proxy;
+mod reply;
+mod secrets;
+mod server;
+mod snapshot;
+mod store;
+mod tls;
+mod upstream;
+
+pub use error::{Fault, Refusal};
+pub use gateway::{Builder, Running};
+pub use server::StartError;

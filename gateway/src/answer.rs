@@ -1,0 +1,228 @@
+//! Answer: the one place that writes what the gateway itself says, and turns every refusal into an answer:
+//! a page for people, problem+json for programs (RFC 9457), a redirect for who only needs to sign in.
+
+use hivematrix_platform::Problem;
+use hivematrix_plugins::{Intent, design};
+use http::header::{self, HeaderName};
+use http::{HeaderMap, Method, StatusCode};
+use maud::html;
+use pingora::http::ResponseHeader;
+use pingora_proxy::Session;
+
+use crate::context::Context;
+use crate::error::Refusal;
+use crate::phases::arrive::CORRELATION_ID;
+use crate::reply::Reply;
+
+/// Writes a reply. HEAD gets the head alone.
+///
+/// # Errors
+/// When the client is gone.
+pub(crate) async fn send(session: &mut Session, context: &mut Context, reply: Reply) -> pingora::Result<()> {
+    let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 3))?;
+    for (name, value) in reply.headers {
+        head.append_header(name, value)?;
+    }
+    if reply.status != StatusCode::NO_CONTENT {
+        head.insert_header(header::CONTENT_LENGTH, reply.body.len())?;
+    }
+    if !context.account.id.is_empty() {
+        head.insert_header(CORRELATION_ID, context.account.id.as_str())?;
+    }
+    context.account.status = reply.status.as_u16();
+    let bodyless = session.req_header().method == Method::HEAD || reply.body.is_empty();
+    session.write_response_header(Box::new(head), bodyless).await?;
+    if !bodyless {
+        context.account.sent = reply.body.len();
+        session.write_response_body(Some(reply.body), true).await?;
+    }
+    Ok(())
+}
+
+/// Writes a refusal. A connection whose request was not read to its end, or was framed wrongly, is closed.
+///
+/// # Errors
+/// When the client is gone.
+pub(crate) async fn refuse(
+    session: &mut Session,
+    context: &mut Context,
+    refusal: &Refusal,
+) -> pingora::Result<()> {
+    context.account.refused(refusal);
+    if matches!(
+        refusal,
+        Refusal::BadRequest(_) | Refusal::BodyTooLarge | Refusal::HeadersTooLarge | Refusal::TargetTooLong
+    ) {
+        session.set_keepalive(None);
+    }
+    if grpc(&session.req_header().headers) {
+        return send(session, context, grpc_reply(refusal)).await;
+    }
+    let reply = reply_to(refusal, context, session.req_header());
+    send(session, context, reply).await
+}
+
+fn reply_to(refusal: &Refusal, context: &Context, head: &pingora::http::RequestHeader) -> Reply {
+    let login_url = login_url(context, head);
+    if let (Refusal::LoginNeeded(_), Intent::Document | Intent::FramedDocument) = (refusal, context.intent) {
+        return Reply::redirect(StatusCode::SEE_OTHER, &login_url);
+    }
+    let reply = if wants_page(context.intent, &head.headers) {
+        Reply::page(refusal.status(), page(refusal, context))
+    } else {
+        problem(refusal, context, head, &login_url)
+    };
+    with_fields(refusal, reply)
+}
+
+/// The header fields that a status demands.
+fn with_fields(refusal: &Refusal, reply: Reply) -> Reply {
+    match refusal {
+        Refusal::MethodNotAllowed { allow } => reply.with(header::ALLOW, *allow),
+        Refusal::TooMany { retry_after } => reply.with(header::RETRY_AFTER, retry_after.to_string()),
+        Refusal::IdentityDown(_) => reply.with(header::RETRY_AFTER, "2"),
+        Refusal::LoginNeeded(_) => reply.with(header::WWW_AUTHENTICATE, "Bearer realm=\"hivematrix\""),
+        Refusal::Login(_) if refusal.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            reply.with(header::RETRY_AFTER, "2")
+        }
+        _ => reply,
+    }
+}
+
+/// Where a person signs in and comes back to this address. What was not a GET comes back to the service.
+fn login_url(context: &Context, head: &pingora::http::RequestHeader) -> String {
+    let navigates = matches!(head.method, Method::GET | Method::HEAD) && context.intent != Intent::Other;
+    let next = match (&context.path, context.route()) {
+        (Some(path), _) if navigates => match head.uri.query() {
+            Some(query) => format!("{}?{query}", path.sent()),
+            None => path.sent().to_owned(),
+        },
+        (_, Some(route)) => format!("{}/", route.prefix),
+        _ => "/".to_owned(),
+    };
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("/login?next={next}")
+}
+
+fn problem(
+    refusal: &Refusal,
+    context: &Context,
+    head: &pingora::http::RequestHeader,
+    login_url: &str,
+) -> Reply {
+    let status = refusal.status();
+    let mut problem = Problem::new(status.as_u16(), refusal.public());
+    problem.instance = context.path.as_ref().map(|path| path.sent().to_owned());
+    problem.extra.insert("request_id".into(), context.id().into());
+    problem.extra.insert("reason".into(), refusal.reason().into());
+    if matches!(refusal, Refusal::LoginNeeded(_)) {
+        problem.extra.insert("login_url".into(), login_url.into());
+    }
+    let _ = head;
+    Reply::empty(status)
+        .with(header::CONTENT_TYPE, "application/problem+json")
+        .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .body(problem.to_json())
+}
+
+fn page(refusal: &Refusal, context: &Context) -> String {
+    let status = refusal.status();
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = html! {
+        p.error-page__status { (status.as_u16()) }
+        h1.card__title { (title) }
+        p { (refusal.public()) }
+        @if let Refusal::Forbidden { reason: "permission", .. } = refusal {
+            p { "Another account may have the permission: sign out and sign in as somebody else." }
+            a.btn href="/logout" { span.btn__label { "Sign out" } }
+        } @else if let Refusal::Login(_) = refusal {
+            a.btn.btn--primary href="/login?next=%2F" { span.btn__label { "Start again" } }
+        } @else {
+            a.btn.btn--primary href="/" { span.btn__label { "Go to your home page" } }
+        }
+        p.error-page__id { "Request id: " code { (context.id()) } }
+    };
+    design::standalone_page(title, &body)
+}
+
+/// People navigate; programs say JSON or nothing.
+fn wants_page(intent: Intent, headers: &HeaderMap) -> bool {
+    match intent {
+        Intent::Document | Intent::FramedDocument => true,
+        Intent::Other => {
+            !headers.contains_key("sec-fetch-mode")
+                && headers
+                    .get(header::ACCEPT)
+                    .and_then(|accept| accept.to_str().ok())
+                    .is_some_and(|accept| accept.contains("text/html"))
+        }
+    }
+}
+
+fn grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// A gRPC client understands a trailers-only answer with a `grpc-status` (gRPC over HTTP/2, "Responses").
+fn grpc_reply(refusal: &Refusal) -> Reply {
+    let code = match refusal.status() {
+        StatusCode::UNAUTHORIZED => 16,
+        StatusCode::FORBIDDEN => 7,
+        StatusCode::NOT_FOUND => 12,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYLOAD_TOO_LARGE => 8,
+        StatusCode::GATEWAY_TIMEOUT => 4,
+        status if status.is_client_error() => 3,
+        StatusCode::INTERNAL_SERVER_ERROR => 13,
+        _ => 14,
+    };
+    let message: String = percent_encoding::utf8_percent_encode(&refusal.public(), GRPC_MESSAGE).collect();
+    Reply::empty(StatusCode::OK)
+        .with(header::CONTENT_TYPE, "application/grpc")
+        .with(HeaderName::from_static("grpc-status"), code.to_string())
+        .with(HeaderName::from_static("grpc-message"), message)
+}
+
+/// What `grpc-message` encodes: all but printable ASCII, and `%`.
+const GRPC_MESSAGE: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(n, v)| (HeaderName::from_static(n), http::HeaderValue::from_static(v)))
+            .collect()
+    }
+
+    #[test]
+    fn programs_get_json_and_people_get_pages() {
+        assert!(wants_page(Intent::Document, &headers(&[])));
+        assert!(!wants_page(
+            Intent::Other,
+            &headers(&[("accept", "application/json")])
+        ));
+        assert!(!wants_page(
+            Intent::Other,
+            &headers(&[("accept", "text/html"), ("sec-fetch-mode", "cors")])
+        ));
+        assert!(wants_page(
+            Intent::Other,
+            &headers(&[("accept", "text/html,*/*")])
+        ));
+    }
+
+    #[test]
+    fn grpc_clients_get_a_grpc_status() {
+        let reply = grpc_reply(&Refusal::LoginNeeded("no_session"));
+        assert!(
+            reply
+                .headers
+                .iter()
+                .any(|(name, value)| name == "grpc-status" && value == "16")
+        );
+    }
+}

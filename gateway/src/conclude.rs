@@ -1,0 +1,171 @@
+//! Conclude: whatever happened, a request ends in one log line and in the metrics.
+//!
+//! The account is settled when it is dropped, so that a request that was cut, or whose client went away,
+//! leaves its line as well.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Method;
+use pingora::http::RequestHeader;
+
+use crate::error::{Fault, Refusal};
+use crate::metrics::Metrics;
+use crate::phases::arrive::trace_id;
+use crate::snapshot::Route;
+
+/// Longest correlation id that is taken from outside.
+const LONGEST_ID: usize = 64;
+
+/// What is known of a request for its log line.
+pub(crate) struct Account {
+    /// The request id, on the answer, in the log and on the way to the service.
+    pub(crate) id: String,
+    /// The client's address.
+    pub(crate) client: Option<IpAddr>,
+    /// The service, once it is known.
+    pub(crate) route: Option<Arc<Route>>,
+    /// A door of ours or of the provider, when no service was asked for.
+    pub(crate) door: &'static str,
+    /// The status that was sent; 0 when none was.
+    pub(crate) status: u16,
+    /// Body bytes sent to the client.
+    pub(crate) sent: usize,
+    /// Why it was refused or cut short.
+    pub(crate) reason: Option<&'static str>,
+    /// The user, by subject.
+    pub(crate) subject: Option<Arc<hivematrix_platform::UserClaims>>,
+    method: Method,
+    path: String,
+    trace: Option<String>,
+    began: Instant,
+    metrics: Arc<Metrics>,
+}
+
+impl Account {
+    /// Opens an account; it is settled on drop.
+    pub(crate) fn open(metrics: Arc<Metrics>) -> Self {
+        metrics.in_flight.inc();
+        Self {
+            id: String::new(),
+            client: None,
+            route: None,
+            door: "",
+            status: 0,
+            sent: 0,
+            reason: None,
+            subject: None,
+            method: Method::GET,
+            path: String::new(),
+            trace: None,
+            began: Instant::now(),
+            metrics,
+        }
+    }
+
+    /// Takes the correlation id from outside if it is short and plain, else makes one (128 random bits).
+    pub(crate) fn identify(&mut self, from_outside: Option<&[u8]>) {
+        let plain = |id: &&[u8]| {
+            !id.is_empty()
+                && id.len() <= LONGEST_ID
+                && id
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        };
+        self.id = match from_outside
+            .filter(plain)
+            .and_then(|id| std::str::from_utf8(id).ok())
+        {
+            Some(id) => id.to_owned(),
+            None => format!("{:032x}", rand::random::<u128>()),
+        };
+    }
+
+    /// Remembers what was asked for. The query stays out: it may hold codes and personal data.
+    pub(crate) fn begin(&mut self, head: &RequestHeader) {
+        self.method = head.method.clone();
+        head.uri.path().clone_into(&mut self.path);
+        self.trace = head
+            .headers
+            .get("traceparent")
+            .and_then(|value| trace_id(value.as_bytes()))
+            .map(str::to_owned);
+    }
+
+    /// Notes a refusal and logs its cause at the level of its fault.
+    pub(crate) fn refused(&mut self, refusal: &Refusal) {
+        self.reason = Some(refusal.reason());
+        match refusal.fault() {
+            Fault::Caller => tracing::debug!(request_id = %self.id, reason = refusal.reason(), "{refusal}"),
+            Fault::Upstream => {
+                tracing::warn!(request_id = %self.id, reason = refusal.reason(), service = self.service(), "{refusal}");
+            }
+            Fault::Gateway => {
+                tracing::error!(request_id = %self.id, reason = refusal.reason(), service = self.service(), "{refusal}");
+            }
+        }
+    }
+
+    fn service(&self) -> &str {
+        match &self.route {
+            Some(route) => route.service.name.as_str(),
+            None => self.door,
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+        if self.id.is_empty() {
+            return;
+        }
+        let elapsed = self.began.elapsed();
+        let metrics = match &self.route {
+            Some(route) => &route.metrics,
+            None => &self.metrics.doors,
+        };
+        metrics.observe(self.status, elapsed, self.sent);
+        if let Some(reason) = self.reason {
+            self.metrics.refused(reason);
+        }
+        tracing::info!(
+            target: "hivematrix::access",
+            request_id = %self.id,
+            method = %self.method,
+            path = %self.path,
+            service = self.service(),
+            status = self.status,
+            bytes = self.sent,
+            ms = elapsed.as_micros() as f64 / 1000.0,
+            client = self.client.map(tracing::field::display),
+            user = self.subject.as_ref().map(|claims| claims.user.sub.as_str()),
+            trace_id = self.trace.as_deref(),
+            reason = self.reason,
+            "request"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identified(from_outside: Option<&[u8]>) -> String {
+        let mut account = Account::open(Arc::new(Metrics::new().expect("metrics")));
+        account.identify(from_outside);
+        account.id.clone()
+    }
+
+    #[test]
+    fn a_correlation_id_from_outside_is_accepted_only_if_short_and_plain() {
+        assert_eq!(identified(Some(b"abc-1.2_3")), "abc-1.2_3");
+        for bad in [&b""[..], b"a b", b"a\"b", b"<x>", &[b'a'; 65], b"a\xff"] {
+            let id = identified(Some(bad));
+            assert_eq!(id.len(), 32);
+            assert_ne!(id.as_bytes(), bad);
+        }
+        assert_ne!(identified(None), identified(None));
+    }
+}

@@ -1,0 +1,100 @@
+//! What is known of one request, filled phase by phase. Typed fields only.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hivematrix_plugins::{Intent, Rewriter, Visits};
+
+use crate::conclude::Account;
+use crate::identity::Identity;
+use crate::phases::path::CanonicalPath;
+use crate::snapshot::{Route, Snapshot};
+
+/// Where a request is forwarded.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// A service of the registry.
+    Service(Arc<Route>),
+    /// The identity provider, behind its allow-list; the path to ask it for, with the query.
+    Provider {
+        /// Path and query at the provider.
+        path_and_query: String,
+    },
+}
+
+/// What kind of life the exchange will have; decides which timeouts hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// A request with an answer.
+    Request,
+    /// A WebSocket, an event stream or a gRPC call: may be silent for long.
+    Stream,
+}
+
+/// The per-request context.
+pub(crate) struct Context {
+    /// The version of the configuration this request sees from start to end.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// The line this request will leave in the log, written when it is dropped.
+    pub(crate) account: Account,
+    /// The client's address, as far as it is believed.
+    pub(crate) client: Option<IpAddr>,
+    /// Which of the public origins the request was sent to.
+    pub(crate) origin: usize,
+    /// The canonical path.
+    pub(crate) path: Option<CanonicalPath>,
+    /// Navigation or not.
+    pub(crate) intent: Intent,
+    /// Request or stream.
+    pub(crate) life: Life,
+    /// Where it is forwarded.
+    pub(crate) target: Option<Target>,
+    /// Who asks.
+    pub(crate) identity: Option<Arc<Identity>>,
+    /// The plugins' per-request state.
+    pub(crate) visits: Option<Visits>,
+    /// The rewriter of the response, while it has something to do.
+    pub(crate) rewriter: Option<Rewriter>,
+    /// Request body bytes seen so far.
+    pub(crate) body_received: usize,
+    /// Set when the client sent more than it may.
+    pub(crate) body_too_large: bool,
+    /// When it began.
+    pub(crate) began: Instant,
+}
+
+impl Context {
+    /// A context for a request that has just been read.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, account: Account) -> Self {
+        Self {
+            snapshot,
+            account,
+            client: None,
+            origin: 0,
+            path: None,
+            intent: Intent::Other,
+            life: Life::Request,
+            target: None,
+            identity: None,
+            visits: None,
+            rewriter: None,
+            body_received: 0,
+            body_too_large: false,
+            began: Instant::now(),
+        }
+    }
+
+    /// The route, if the request goes to a service.
+    pub(crate) fn route(&self) -> Option<&Arc<Route>> {
+        match &self.target {
+            Some(Target::Service(route)) => Some(route),
+            Some(Target::Provider { .. }) | None => None,
+        }
+    }
+
+    /// The request id.
+    pub(crate) fn id(&self) -> &str {
+        &self.account.id
+    }
+}

@@ -1,0 +1,245 @@
+//! Cut: ends a request from outside. The exchange runs inside a future that is dropped when the session it
+//! rides on ends; an idle stream is cut as fast as a busy one.
+//!
+//! It also stands at the door of every connection: how many an address may have, and how long a request's
+//! head may take.
+
+use std::cell::RefCell;
+use std::collections::hash_map::Entry;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::H2Options;
+use pingora::server::ShutdownWatch;
+use pingora_proxy::HttpProxy;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::identity::LiveStream;
+use crate::metrics::Metrics;
+use crate::proxy::Proxy;
+
+tokio::task_local! {
+    /// What the request now running in this task hangs on.
+    static HANGS_ON: RefCell<Slot>;
+}
+
+#[derive(Default)]
+struct Slot {
+    arrived: bool,
+    ended: Option<CancellationToken>,
+    live: Option<LiveStream>,
+}
+
+/// Says that the head has been read: from now on the deadline for heads does not apply.
+pub(crate) fn arrived() {
+    let _ = HANGS_ON.try_with(|slot| slot.borrow_mut().arrived = true);
+}
+
+/// Ties the running request to a live session; it is cut when the session ends.
+pub(crate) fn tie(live: LiveStream) {
+    let _ = HANGS_ON.try_with(|slot| {
+        let mut slot = slot.borrow_mut();
+        slot.ended = Some(live.ended());
+        slot.live = Some(live);
+    });
+}
+
+/// Limits of connections, in the units of the configuration.
+#[derive(Clone, Copy)]
+pub(crate) struct ConnectionLimits {
+    /// Connections per client address; 0 for no limit.
+    pub(crate) per_address: usize,
+    /// Time for a request's head, counted from the end of the idle time.
+    pub(crate) head: Duration,
+    /// Idle time between two requests.
+    pub(crate) keepalive: Duration,
+    /// Time between two reads of a request body.
+    pub(crate) body: Duration,
+    /// Time of one write.
+    pub(crate) write: Duration,
+}
+
+/// The HTTP application around the proxy.
+pub(crate) struct Exchanges {
+    proxy: Arc<HttpProxy<Proxy>>,
+    options: HttpServerOptions,
+    h2: H2Options,
+    limits: ConnectionLimits,
+    metrics: Arc<Metrics>,
+}
+
+impl Exchanges {
+    /// Wraps a proxy.
+    pub(crate) fn new(
+        proxy: HttpProxy<Proxy>,
+        h2: H2Options,
+        limits: ConnectionLimits,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let mut options = HttpServerOptions::default();
+        options.h2_idle_timeout = Some(limits.keepalive);
+        Self {
+            proxy: Arc::new(proxy),
+            options,
+            h2,
+            limits,
+            metrics,
+        }
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Exchanges {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        if !*shutdown.borrow() {
+            session.set_keepalive(Some(self.limits.keepalive.as_secs()));
+        }
+        session.set_read_timeout(Some(self.limits.body));
+        session.set_write_timeout(Some(self.limits.write));
+        let work = HANGS_ON.scope(RefCell::default(), async {
+            let exchange = pin!(self.proxy.process_new_http(session, shutdown));
+            let late = pin!(tokio::time::sleep(self.limits.keepalive + self.limits.head));
+            until_cut(exchange, late).await
+        });
+        match work.await {
+            Ended::Naturally(stream) => stream,
+            Ended::Cut => {
+                self.metrics.cut.inc();
+                None
+            }
+            Ended::TooLate => None,
+        }
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        Some(self.h2.clone())
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+
+    async fn http_cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+enum Ended<T> {
+    Naturally(T),
+    Cut,
+    TooLate,
+}
+
+/// Polls the exchange; once it has tied itself to a session, polls the session's end as well.
+async fn until_cut<T>(
+    mut exchange: Pin<&mut impl Future<Output = T>>,
+    mut late: Pin<&mut tokio::time::Sleep>,
+) -> Ended<T> {
+    let mut cut: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
+    std::future::poll_fn(move |context| {
+        if let Poll::Ready(value) = exchange.as_mut().poll(context) {
+            return Poll::Ready(Ended::Naturally(value));
+        }
+        let (arrived, ended) = HANGS_ON.with(|slot| {
+            let mut slot = slot.borrow_mut();
+            (slot.arrived, slot.ended.take())
+        });
+        if let Some(token) = ended {
+            cut = Some(Box::pin(token.cancelled_owned()));
+        }
+        if let Some(cut) = &mut cut
+            && cut.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Ended::Cut);
+        }
+        if !arrived && late.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ended::TooLate);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Counts connections by address before anything is read from them.
+pub(crate) struct Door {
+    exchanges: Arc<Exchanges>,
+    open: Arc<Mutex<std::collections::HashMap<IpAddr, usize>>>,
+}
+
+impl Door {
+    /// A door to the exchanges.
+    pub(crate) fn new(exchanges: Exchanges) -> Self {
+        Self {
+            exchanges: Arc::new(exchanges),
+            open: Arc::default(),
+        }
+    }
+
+    fn enter(&self, address: Option<IpAddr>) -> Option<Inside> {
+        if let Some(address) = address {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = open.entry(address).or_insert(0);
+            let limit = self.exchanges.limits.per_address;
+            if limit != 0 && *count >= limit {
+                self.exchanges.metrics.connections_refused.inc();
+                return None;
+            }
+            *count += 1;
+        }
+        self.exchanges.metrics.connections.inc();
+        Some(Inside {
+            address,
+            open: self.open.clone(),
+            metrics: self.exchanges.metrics.clone(),
+        })
+    }
+}
+
+struct Inside {
+    address: Option<IpAddr>,
+    open: Arc<Mutex<std::collections::HashMap<IpAddr, usize>>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
+        let Some(address) = self.address else { return };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut entry) = open.entry(address) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Door {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let address = stream.get_socket_digest().and_then(|digest| {
+            digest
+                .peer_addr()
+                .and_then(|peer| peer.as_inet().map(std::net::SocketAddr::ip))
+        });
+        let _inside = self.enter(address)?;
+        self.exchanges.process_new(stream, shutdown).await
+    }
+
+    async fn cleanup(&self) {
+        self.exchanges.http_cleanup().await;
+    }
+}

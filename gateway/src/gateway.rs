@@ -1,0 +1,260 @@
+//! The gateway as a whole: what lives as long as the process, put together from a configuration.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use hivematrix_platform::{CodexClient, CoreClient, RemoteKeys, SealingKeys, ServiceName, Store, Verifier};
+use hivematrix_plugins::{Counters, Registry, Tools};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::health::Health;
+use crate::identity::{Login, Logout, SessionView, ViewSettings};
+use crate::metrics::Metrics;
+use crate::phases::limit::Limiter;
+use crate::preferences::CodexPreferences;
+use crate::server::{self, Sockets, StartError};
+use crate::snapshot::Snapshot;
+use crate::upstream::Addresses;
+use crate::{secrets, store};
+
+/// The name under which the gateway asks Core for service tokens (platform README §3).
+const CALLER: &str = "nexus";
+
+/// What lives as long as the process.
+pub(crate) struct Gateway {
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) view: Arc<SessionView>,
+    pub(crate) login: Login,
+    pub(crate) logout: Logout,
+    pub(crate) preferences: Arc<CodexPreferences>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limiter: Limiter,
+    pub(crate) addresses: Addresses,
+    pub(crate) health: Health,
+    registry: Registry,
+    tools: Tools,
+}
+
+impl Gateway {
+    /// Takes over a new configuration for the requests to come. Listeners, threads and identity keep what
+    /// they started with.
+    ///
+    /// # Errors
+    /// Every problem of the plugins' settings; the old version stays.
+    pub(crate) fn reload(&self, config: Config) -> Result<(), Vec<hivematrix_plugins::Invalid>> {
+        let snapshot = Snapshot::build(Arc::new(config), &self.registry, &self.tools, &self.metrics)?;
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+}
+
+/// Puts a gateway together.
+pub struct Builder {
+    config: Config,
+    store: Option<Arc<dyn Store>>,
+    sealing: Option<SealingKeys>,
+    registry: Registry,
+}
+
+impl Builder {
+    /// A gateway with this configuration and the standard plugins.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            store: None,
+            sealing: None,
+            registry: Registry::standard(),
+        }
+    }
+
+    /// Uses this session store instead of the configured one; Core must use the same.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Uses these sealing keys instead of the configured source.
+    #[must_use]
+    pub fn sealing_keys(mut self, keys: SealingKeys) -> Self {
+        self.sealing = Some(keys);
+        self
+    }
+
+    /// Uses this list of plugin kinds.
+    #[must_use]
+    pub fn plugins(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Binds the sockets and serves on the current Tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`], each a sentence for an operator.
+    pub async fn start(self) -> Result<Running, StartError> {
+        let sockets = Sockets::bind(&self.config)?;
+        let (public, admin) = (sockets.public(), sockets.admin());
+        let public = public.ok_or_else(|| StartError::Other("the listener has no address".into()))?;
+        let gateway = Arc::new(self.assemble().await?);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(server::serve(gateway.clone(), sockets, stop.clone()));
+        Ok(Running {
+            public,
+            admin,
+            gateway,
+            stop,
+            task,
+        })
+    }
+
+    async fn assemble(self) -> Result<Gateway, StartError> {
+        let Self {
+            config,
+            store,
+            sealing,
+            registry,
+        } = self;
+        let store = match store {
+            Some(store) => store,
+            None => store::open(&config.sessions).map_err(StartError::Store)?,
+        };
+        let sealing = match sealing {
+            Some(keys) => keys,
+            None => secrets::sealing_keys(&config.sessions).map_err(StartError::Secrets)?,
+        };
+        let sealing = Arc::new(sealing);
+        let http = http_client(&config)?;
+        let caller = ServiceName::parse(CALLER).map_err(|error| StartError::Other(error.to_string()))?;
+        let core = Arc::new(CoreClient::new(
+            http.clone(),
+            config.core.url.clone(),
+            caller,
+            config.core.secret.clone(),
+        ));
+        let keys = Arc::new(RemoteKeys::new(http.clone(), core.jwks_url()));
+        let verifier = Arc::new(Verifier::new(keys, config.core.issuer.clone()));
+        let codex = config
+            .codex
+            .as_ref()
+            .map(|codex| CodexClient::new(http, codex.url.clone(), core.clone()));
+        let preferences = Arc::new(CodexPreferences::new(codex));
+        let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Other(error.to_string()))?);
+        let settings = ViewSettings {
+            cache_entries: config.sessions.cache_entries,
+            strict: config.sessions.strict,
+        };
+        let view = SessionView::new(store.clone(), verifier.clone(), sealing.clone(), settings);
+        let tools = Tools {
+            preferences: preferences.clone(),
+            counters: Arc::new(Counters::default()),
+            rewrite_bytes: config.limits.rewrite_bytes,
+        };
+        let config = Arc::new(config);
+        let snapshot = Snapshot::build(config.clone(), &registry, &tools, &metrics).map_err(|problems| {
+            StartError::Plugins(
+                problems
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            )
+        })?;
+        let login = Login::new(
+            &config,
+            store.clone(),
+            sealing.clone(),
+            core.clone(),
+            verifier,
+            view.clone(),
+        )
+        .map_err(|error| StartError::Other(error.to_string()))?;
+        let logout = Logout::new(&config, store.clone(), sealing, core, view.clone());
+        Ok(Gateway {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            health: Health::new(store, view.clone()),
+            view,
+            login,
+            logout,
+            preferences,
+            metrics,
+            limiter: Limiter::new(),
+            addresses: Addresses::default(),
+            registry,
+            tools,
+        })
+    }
+}
+
+/// A gateway that serves.
+pub struct Running {
+    public: SocketAddr,
+    admin: Option<SocketAddr>,
+    gateway: Arc<Gateway>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), StartError>>,
+}
+
+impl Running {
+    /// Where it listens, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Where metrics and health in detail are served, if anywhere.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Takes over a new configuration for the requests to come.
+    ///
+    /// # Errors
+    /// Every problem of the plugins' settings, as one text; the old version stays.
+    pub fn reload(&self, config: Config) -> Result<(), String> {
+        self.gateway.reload(config).map_err(|problems| {
+            problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")
+        })
+    }
+
+    /// A token that stops the gateway when it is cancelled.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Stops accepting, lets requests in flight end within the grace time, and returns.
+    ///
+    /// # Errors
+    /// What ended the server early.
+    pub async fn stop(self) -> Result<(), StartError> {
+        self.stop.cancel();
+        self.wait().await
+    }
+
+    /// Waits until the gateway has stopped.
+    ///
+    /// # Errors
+    /// What ended the server early.
+    pub async fn wait(self) -> Result<(), StartError> {
+        self.task
+            .await
+            .unwrap_or_else(|error| Err(StartError::Other(error.to_string())))
+    }
+}
+
+/// The back channel to Core, Codex and the provider: no redirects, no proxy of the environment, limited.
+fn http_client(config: &Config) -> Result<reqwest::Client, StartError> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(config.timeouts.connect)
+        .timeout(config.core.timeout)
+        .build()
+        .map_err(|error| StartError::Other(format!("back channel: {error}")))
+}

@@ -1,0 +1,160 @@
+//! The gateway's Prometheus metrics. Children are looked up once per route, never per request.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
+};
+
+/// Upper bounds of the latency histogram in seconds: from below a millisecond to a minute.
+const BUCKETS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+];
+
+/// All metrics of one gateway, in a registry of their own: several gateways can live in one process.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    sent: IntCounterVec,
+    refusals: IntCounterVec,
+    /// Requests that have arrived and not yet ended.
+    pub(crate) in_flight: IntGauge,
+    /// Connections that are open downstream.
+    pub(crate) connections: IntGauge,
+    /// Connections refused because their address had too many.
+    pub(crate) connections_refused: IntCounter,
+    /// Live requests that were cut because their session ended.
+    pub(crate) cut: IntCounter,
+    /// Pages whose rewriting ended early and went on unedited.
+    pub(crate) unedited: IntCounter,
+    /// What has no service of its own: our doors, and requests that found none.
+    pub(crate) doors: RouteMetrics,
+}
+
+/// The counters of one service.
+pub(crate) struct RouteMetrics {
+    classes: [IntCounter; 6],
+    seconds: Histogram,
+    sent: IntCounter,
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// Never with these names; the library asks.
+    pub(crate) fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(
+            Opts::new(
+                "hivematrix_requests_total",
+                "Requests by service and status class",
+            ),
+            &["service", "status"],
+        )?;
+        let seconds = HistogramVec::new(
+            HistogramOpts::new(
+                "hivematrix_request_seconds",
+                "From the head's arrival to the end of the answer",
+            )
+            .buckets(BUCKETS.to_vec()),
+            &["service"],
+        )?;
+        let sent = IntCounterVec::new(
+            Opts::new("hivematrix_response_bytes_total", "Body bytes sent to clients"),
+            &["service"],
+        )?;
+        let refusals = IntCounterVec::new(
+            Opts::new("hivematrix_refusals_total", "Refused requests by reason"),
+            &["reason"],
+        )?;
+        let doors = route_metrics(&requests, &seconds, &sent, "gateway");
+        let metrics = Self {
+            in_flight: IntGauge::new("hivematrix_requests_in_flight", "Requests that have not ended")?,
+            connections: IntGauge::new("hivematrix_connections", "Open downstream connections")?,
+            connections_refused: IntCounter::new(
+                "hivematrix_connections_refused_total",
+                "Connections refused because their address had too many",
+            )?,
+            cut: IntCounter::new(
+                "hivematrix_cut_total",
+                "Live requests cut because their session ended",
+            )?,
+            unedited: IntCounter::new("hivematrix_pages_unedited_total", "Pages that went on unedited")?,
+            doors,
+            requests,
+            seconds,
+            sent,
+            refusals,
+            registry,
+        };
+        let all: [Box<dyn Collector>; 9] = [
+            Box::new(metrics.requests.clone()),
+            Box::new(metrics.seconds.clone()),
+            Box::new(metrics.sent.clone()),
+            Box::new(metrics.refusals.clone()),
+            Box::new(metrics.in_flight.clone()),
+            Box::new(metrics.connections.clone()),
+            Box::new(metrics.connections_refused.clone()),
+            Box::new(metrics.cut.clone()),
+            Box::new(metrics.unedited.clone()),
+        ];
+        for collector in all {
+            metrics.registry.register(collector)?;
+        }
+        Ok(metrics)
+    }
+
+    /// The counters of a service.
+    pub(crate) fn route(&self, service: &str) -> RouteMetrics {
+        route_metrics(&self.requests, &self.seconds, &self.sent, service)
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn refused(&self, reason: &str) {
+        self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// The text exposition format.
+    pub(crate) fn text(&self) -> String {
+        let mut buffer = Vec::new();
+        match TextEncoder::new().encode(&self.registry.gather(), &mut buffer) {
+            Ok(()) => String::from_utf8(buffer).unwrap_or_default(),
+            Err(error) => format!("# {error}\n"),
+        }
+    }
+}
+
+impl RouteMetrics {
+    /// Counts one ended request.
+    pub(crate) fn observe(&self, status: u16, elapsed: Duration, sent: usize) {
+        let class = usize::from(status / 100);
+        self.classes[if class > 5 { 0 } else { class }].inc();
+        self.seconds.observe(elapsed.as_secs_f64());
+        self.sent.inc_by(sent as u64);
+    }
+}
+
+fn route_metrics(
+    requests: &IntCounterVec,
+    seconds: &HistogramVec,
+    sent: &IntCounterVec,
+    service: &str,
+) -> RouteMetrics {
+    let class = |name: &str| requests.with_label_values(&[service, name]);
+    RouteMetrics {
+        classes: [
+            class("none"),
+            class("1xx"),
+            class("2xx"),
+            class("3xx"),
+            class("4xx"),
+            class("5xx"),
+        ],
+        seconds: seconds.with_label_values(&[service]),
+        sent: sent.with_label_values(&[service]),
+    }
+}

@@ -1,0 +1,336 @@
+//! Arrive: the request gets an id, everything that only we may say is dropped, its size and form are
+//! checked, its host must be ours and its path becomes canonical. Nothing is looked up here.
+
+use std::net::IpAddr;
+
+use hivematrix_plugins::Intent;
+use http::Method;
+use http::header::{self, HeaderMap, HeaderName};
+use pingora::http::RequestHeader;
+
+use crate::config::{Limits, Server};
+use crate::context::{Context, Life};
+use crate::error::Refusal;
+use crate::phases::path::CanonicalPath;
+
+/// The header that carries the request id in both directions (platform README §10).
+pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// Names nobody but us may send to a backend (security rules, "Requests").
+const RESERVED: [&str; 7] = [
+    "forwarded",
+    "proxy",
+    "x-correlation-id",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "x-script-name",
+];
+
+/// What the connection says about the request.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Connection {
+    /// The peer's address.
+    pub(crate) peer: Option<IpAddr>,
+    /// The head had both Content-Length and Transfer-Encoding.
+    pub(crate) doubly_framed: bool,
+    /// HTTP/2: the authority is in the target.
+    pub(crate) http2: bool,
+}
+
+/// Runs the phase.
+///
+/// # Errors
+/// A refusal for whatever may not pass.
+pub(crate) fn arrive(
+    head: &mut RequestHeader,
+    connection: Connection,
+    context: &mut Context,
+) -> Result<(), Refusal> {
+    let snapshot = context.snapshot.clone();
+    let config = &snapshot.config;
+    context
+        .account
+        .identify(head.headers.get(&CORRELATION_ID).map(|value| value.as_bytes()));
+    context.account.begin(head);
+    context.client = client_address(&head.headers, connection.peer, &config.server);
+    context.account.client = context.client;
+    context.intent = Intent::of(&head.method, &head.headers);
+    check_sizes(head, &config.limits)?;
+    if connection.doubly_framed {
+        return Err(Refusal::BadRequest(
+            "it has both a Content-Length and a Transfer-Encoding",
+        ));
+    }
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Refusal::MethodNotAllowed {
+            allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        });
+    }
+    context.life = life_of(&head.headers)?;
+    let host = host_of(head, connection.http2)?;
+    context.origin = snapshot.origin_of(host).ok_or(Refusal::Misdirected)?;
+    check_body_length(&head.headers, config.limits.body_bytes)?;
+    let raw = head.raw_path();
+    let path = raw.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = CanonicalPath::parse(path).map_err(|problem| Refusal::BadRequest(problem.sentence()))?;
+    if let Some(query) = raw.get(path.sent().len() + 1..)
+        && query.iter().any(|byte| *byte < 0x20 || *byte == 0x7f)
+    {
+        return Err(Refusal::BadRequest("its query contains a control character"));
+    }
+    context.path = Some(path);
+    strip_reserved(head);
+    drop_malformed_trace(head);
+    Ok(())
+}
+
+fn check_sizes(head: &RequestHeader, limits: &Limits) -> Result<(), Refusal> {
+    if head.raw_path().len() > limits.target_bytes {
+        return Err(Refusal::TargetTooLong);
+    }
+    if head.headers.len() > limits.header_count {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    let (mut total, mut cookies, mut cookie_count) = (0_usize, 0_usize, 0_usize);
+    for (name, value) in &head.headers {
+        total += name.as_str().len() + value.len() + 4;
+        if name == header::COOKIE {
+            cookies += value.len();
+            cookie_count += value.as_bytes().split(|byte| *byte == b';').count();
+        }
+    }
+    if total > limits.header_bytes || cookies > limits.cookies_bytes || cookie_count > limits.cookies_count {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    Ok(())
+}
+
+fn check_body_length(headers: &HeaderMap, limit: usize) -> Result<(), Refusal> {
+    let Some(length) = headers.get(header::CONTENT_LENGTH) else {
+        return Ok(());
+    };
+    let length: u64 = length
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .ok_or(Refusal::BadRequest("its Content-Length is not a number"))?;
+    if limit != 0 && length > limit as u64 {
+        return Err(Refusal::BodyTooLarge);
+    }
+    Ok(())
+}
+
+/// One Host, and the same one in both places where HTTP/2 can put it (RFC 9113 §8.3.1).
+fn host_of(head: &RequestHeader, http2: bool) -> Result<&str, Refusal> {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let host = hosts.next().map(|value| value.to_str());
+    if hosts.next().is_some() {
+        return Err(Refusal::BadRequest("it has more than one Host"));
+    }
+    let host = match host {
+        Some(Ok(host)) if !host.is_empty() => Some(host),
+        Some(_) => return Err(Refusal::BadRequest("its Host is not valid")),
+        None => None,
+    };
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    match (authority, host) {
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
+            Err(Refusal::BadRequest("its Host and its authority differ"))
+        }
+        (Some(authority), _) if http2 => Ok(authority),
+        (_, Some(host)) => Ok(host),
+        (_, None) => Err(Refusal::BadRequest("it has no Host")),
+    }
+}
+
+/// WebSockets, event streams and gRPC calls may be silent for long; any other upgrade is refused.
+fn life_of(headers: &HeaderMap) -> Result<Life, Refusal> {
+    if let Some(upgrade) = headers.get(header::UPGRADE) {
+        let names_other = upgrade
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|name| !name.trim_ascii().eq_ignore_ascii_case(b"websocket"));
+        if names_other {
+            return Err(Refusal::BadRequest("only WebSocket upgrades are served"));
+        }
+        return Ok(Life::Stream);
+    }
+    let starts = |name: HeaderName, with: &[u8]| {
+        headers.get(name).is_some_and(|value| {
+            value
+                .as_bytes()
+                .get(..with.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(with))
+        })
+    };
+    if starts(header::ACCEPT, b"text/event-stream") || starts(header::CONTENT_TYPE, b"application/grpc") {
+        return Ok(Life::Stream);
+    }
+    Ok(Life::Request)
+}
+
+/// The peer, or what a trusted proxy says of it: the last address that no trusted proxy added.
+fn client_address(headers: &HeaderMap, peer: Option<IpAddr>, server: &Server) -> Option<IpAddr> {
+    let peer = peer?;
+    let trusted = |address: &IpAddr| {
+        server
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(address))
+    };
+    if server.trusted_proxies.is_empty() || !trusted(&peer) {
+        return Some(peer);
+    }
+    let mut client = peer;
+    for value in headers.get_all("x-forwarded-for").iter().rev() {
+        for part in value.to_str().ok()?.rsplit(',') {
+            let Ok(address) = part.trim().parse::<IpAddr>() else {
+                return Some(client);
+            };
+            client = address;
+            if !trusted(&address) {
+                return Some(client);
+            }
+        }
+    }
+    Some(client)
+}
+
+/// Drops what the client may not say. The common request has nothing to drop, and pays one look per name.
+fn strip_reserved(head: &mut RequestHeader) {
+    if !head.headers.keys().any(is_reserved) {
+        return;
+    }
+    let names: Vec<HeaderName> = head
+        .headers
+        .keys()
+        .filter(|name| is_reserved(name))
+        .cloned()
+        .collect();
+    for name in names {
+        head.remove_header(&name);
+    }
+}
+
+/// Whether a name is dropped before a backend: ours alone, or ambiguous in CGI environments, where `_`
+/// and `-` are the same.
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-forwarded-") || RESERVED.contains(&name) || name.contains('_')
+}
+
+/// W3C trace context is passed on as it came if it is well-formed, else dropped with its state.
+fn drop_malformed_trace(head: &mut RequestHeader) {
+    let Some(parent) = head.headers.get("traceparent") else {
+        return;
+    };
+    if trace_id(parent.as_bytes()).is_none() || head.headers.get_all("traceparent").iter().count() > 1 {
+        head.remove_header("traceparent");
+        head.remove_header("tracestate");
+    }
+}
+
+/// The trace id of a `traceparent` (W3C Trace Context §3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
+pub(crate) fn trace_id(parent: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(parent).ok()?;
+    let mut parts = text.split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |part: &str, length: usize| {
+        part.len() == length
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let zero = |part: &str| part.bytes().all(|b| b == b'0');
+    let well_formed = hex(version, 2) && version != "ff" && hex(trace, 32) && hex(span, 16) && hex(flags, 2);
+    (well_formed && !zero(trace) && !zero(span)).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(lines: &[(&'static str, &str)]) -> RequestHeader {
+        let mut head = RequestHeader::build("GET", b"/codex/", None).expect("valid");
+        for (name, value) in lines {
+            head.append_header(*name, *value).expect("valid");
+        }
+        head
+    }
+
+    #[test]
+    fn reserved_names_are_dropped_and_others_stay() {
+        let mut request = head(&[
+            ("X-Forwarded-For", "6.6.6.6"),
+            ("X-Forwarded-Anything", "x"),
+            ("Forwarded", "for=6.6.6.6"),
+            ("X-Real-IP", "6.6.6.6"),
+            ("Proxy", "http://evil"),
+            ("X_Forwarded_For", "6.6.6.6"),
+            ("X-Original-URL", "/admin"),
+            ("X-Rewrite-URL", "/admin"),
+            ("X-Script-Name", "/admin"),
+            ("Accept", "text/html"),
+        ]);
+        strip_reserved(&mut request);
+        let left: Vec<&str> = request.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["accept"]);
+    }
+
+    #[test]
+    fn host_and_authority_must_agree_and_be_single() {
+        assert!(host_of(&head(&[]), false).is_err());
+        assert!(host_of(&head(&[("Host", "a"), ("Host", "a")]), false).is_err());
+        assert_eq!(host_of(&head(&[("Host", "a")]), false).ok(), Some("a"));
+        let mut request = head(&[("Host", "b")]);
+        request.set_uri("https://a/x".parse().expect("valid"));
+        assert!(host_of(&request, true).is_err());
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_only_from_trusted_networks() {
+        let mut server = Server::new("127.0.0.1:0".parse().expect("valid"), Vec::new());
+        let request = head(&[
+            ("X-Forwarded-For", "6.6.6.6, 10.0.0.7"),
+            ("X-Forwarded-For", "10.0.0.9"),
+        ]);
+        let peer: IpAddr = "10.0.0.1".parse().expect("valid");
+        assert_eq!(client_address(&request.headers, Some(peer), &server), Some(peer));
+        server.trusted_proxies = vec!["10.0.0.0/8".parse().expect("valid")];
+        let found = client_address(&request.headers, Some(peer), &server);
+        assert_eq!(found, Some("6.6.6.6".parse().expect("valid")));
+    }
+
+    #[test]
+    fn only_well_formed_traces_are_passed_on() {
+        let good = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(trace_id(good), Some("0af7651916cd43dd8448eb211c80319c"));
+        for bad in [
+            &b"00-xyz-1-01"[..],
+            b"",
+            b"00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            b"ff",
+        ] {
+            assert_eq!(trace_id(bad), None);
+        }
+    }
+
+    #[test]
+    fn only_websocket_upgrades_live() {
+        assert!(life_of(&head(&[("Upgrade", "h2c")]).headers).is_err());
+        assert!(life_of(&head(&[("Upgrade", "websocket, h2c")]).headers).is_err());
+        assert_eq!(
+            life_of(&head(&[("Upgrade", "WebSocket")]).headers).ok(),
+            Some(Life::Stream)
+        );
+        assert_eq!(
+            life_of(&head(&[("Accept", "text/event-stream")]).headers).ok(),
+            Some(Life::Stream)
+        );
+        assert_eq!(
+            life_of(&head(&[("Accept", "text/html")]).headers).ok(),
+            Some(Life::Request)
+        );
+    }
+}

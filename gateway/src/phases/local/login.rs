@@ -1,0 +1,104 @@
+//! `/login` and `/keycloak-callback`: the two ends of a login. The protocol itself is `identity::login`.
+
+use std::sync::Arc;
+
+use hivematrix_plugins::Intent;
+use http::StatusCode;
+use pingora::http::RequestHeader;
+
+use crate::context::Context;
+use crate::error::Refusal;
+use crate::gateway::Gateway;
+use crate::identity::{AttemptCookies, Completed, Identity, ReturnPath, cookies};
+use crate::phases::authenticate::{Credentials, credentials, refusal};
+use crate::reply::Reply;
+
+/// Who is signed in, by cookie only: our own doors know no bearer.
+pub(super) async fn caller(
+    gateway: &Gateway,
+    head: &RequestHeader,
+    context: &mut Context,
+) -> Result<Result<Arc<Identity>, Refusal>, Refusal> {
+    let Credentials::Cookie(handle) = credentials(&head.headers)? else {
+        return Ok(Err(Refusal::LoginNeeded("no_session")));
+    };
+    let found = gateway.view.by_handle(&handle).await.map_err(refusal);
+    if let Ok(identity) = &found {
+        context.account.subject = Some(identity.caller.claims.clone());
+    }
+    Ok(found)
+}
+
+/// `GET /login?next=`: starts an attempt, for navigations only; who is signed in goes straight on.
+pub(super) async fn begin(
+    gateway: &Gateway,
+    head: &RequestHeader,
+    context: &mut Context,
+) -> Result<Reply, Refusal> {
+    let next = parameter(head, "next")
+        .and_then(|next| ReturnPath::parse(&next))
+        .unwrap_or_default();
+    if !navigates(context.intent, head) {
+        return Err(Refusal::LoginNeeded("background_login"));
+    }
+    match caller(gateway, head, context).await {
+        Ok(Ok(_)) => return Ok(Reply::redirect(StatusCode::SEE_OTHER, next.as_str())),
+        Ok(Err(Refusal::IdentityDown(down))) => return Err(Refusal::IdentityDown(down)),
+        // Two session cookies, or one that is worth nothing: a new login replaces what there is.
+        Ok(Err(_)) | Err(_) => {}
+    }
+    let snapshot = context.snapshot.clone();
+    let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
+    let attempts = AttemptCookies::read(&head.headers);
+    let begun = gateway
+        .login
+        .begin(origin, &next, &attempts, context.client)
+        .await
+        .map_err(Refusal::Login)?;
+    Ok(Reply::redirect(StatusCode::SEE_OTHER, &begun.location).with_cookies(begun.set_cookies))
+}
+
+/// `GET /keycloak-callback`: finishes the attempt named by `state`.
+pub(super) async fn complete(
+    gateway: &Gateway,
+    head: &RequestHeader,
+    context: &mut Context,
+) -> Result<Reply, Refusal> {
+    let snapshot = context.snapshot.clone();
+    let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
+    let attempts = AttemptCookies::read(&head.headers);
+    let current = cookies::session_handle(&head.headers).unwrap_or(None);
+    let query = head.uri.query().unwrap_or_default();
+    let completed = gateway
+        .login
+        .complete(origin, query, &attempts, current)
+        .await
+        .map_err(Refusal::Login)?;
+    let Completed {
+        next,
+        set_cookies,
+        identity,
+    } = completed;
+    if let Some(identity) = identity {
+        tracing::info!(request_id = %context.id(), user = identity.caller.sub(), "signed in");
+        context.account.subject = Some(identity.caller.claims.clone());
+    }
+    Ok(Reply::redirect(StatusCode::SEE_OTHER, next.as_str()).with_cookies(set_cookies))
+}
+
+/// A login is begun by a person who goes somewhere, never by a script, an image or a prefetch.
+fn navigates(intent: Intent, head: &RequestHeader) -> bool {
+    let prefetches = ["sec-purpose", "purpose"].iter().any(|name| {
+        head.headers
+            .get(*name)
+            .is_some_and(|value| value.as_bytes().starts_with(b"prefetch"))
+    });
+    intent != Intent::Other && !prefetches
+}
+
+/// A query parameter, decoded; the first if there are several.
+fn parameter(head: &RequestHeader, name: &str) -> Option<String> {
+    form_urlencoded::parse(head.uri.query()?.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}

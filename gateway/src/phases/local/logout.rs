@@ -1,0 +1,60 @@
+//! `/logout`: GET asks, POST acts. It ends the session at Core, here, and at the provider.
+
+use hivematrix_plugins::design;
+use http::StatusCode;
+use http::header::HeaderName;
+use maud::html;
+use pingora::http::RequestHeader;
+
+use crate::context::Context;
+use crate::error::Refusal;
+use crate::gateway::Gateway;
+use crate::identity::cookies;
+use crate::phases::authenticate::{Credentials, credentials, refuse_cross_site};
+use crate::reply::Reply;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// Asks: a link or an image on another site must not sign anybody out.
+pub(super) fn ask(context: &Context) -> Result<Reply, Refusal> {
+    let _ = context;
+    let page = design::standalone_page(
+        "Sign out",
+        &html! {
+            h1.card__title { "Sign out?" }
+            p { "You will be signed out of all services in this browser." }
+            form method="post" action="/logout" {
+                button.btn.btn--primary type="submit" { span.btn__label { "Sign out" } }
+                " "
+                a.btn href="/" { span.btn__label { "Stay signed in" } }
+            }
+        },
+    );
+    Ok(Reply::page(StatusCode::OK, page))
+}
+
+/// Acts. Who has no session is told the same as who had one.
+pub(super) async fn act(
+    gateway: &Gateway,
+    head: &RequestHeader,
+    context: &mut Context,
+) -> Result<Reply, Refusal> {
+    let snapshot = context.snapshot.clone();
+    let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
+    refuse_cross_site(&head.method, &head.headers, origin)?;
+    let location = match credentials(&head.headers) {
+        Ok(Credentials::Cookie(handle)) => {
+            let ended = gateway
+                .logout
+                .end(origin, &handle)
+                .await
+                .map_err(Refusal::IdentityDown)?;
+            tracing::info!(request_id = %context.id(), core = ended.at_core, store = ended.in_store, "signed out");
+            ended.location.unwrap_or_else(|| "/".to_owned())
+        }
+        Ok(Credentials::None | Credentials::Bearer(_)) | Err(_) => "/".to_owned(),
+    };
+    Ok(Reply::redirect(StatusCode::SEE_OTHER, &location)
+        .with(CLEAR_SITE_DATA, "\"cache\", \"cookies\", \"storage\"")
+        .with_cookies(vec![cookies::clear_session()]))
+}

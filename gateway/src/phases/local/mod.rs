@@ -1,0 +1,73 @@
+//! Local: our own doors, which no prefix can shadow. Each file is one door; this one is the list.
+
+mod assets;
+mod health;
+mod home;
+mod login;
+mod logout;
+mod preferences;
+
+use http::{Method, StatusCode};
+use pingora_proxy::Session;
+
+use crate::context::Context;
+use crate::error::Refusal;
+use crate::gateway::Gateway;
+use crate::reply::Reply;
+
+const READ: &str = "GET, HEAD";
+
+/// Answers the request if it knocks at one of our own doors.
+///
+/// # Errors
+/// What the door refuses.
+pub(crate) async fn answer(
+    gateway: &Gateway,
+    session: &mut Session,
+    context: &mut Context,
+) -> Result<Option<Reply>, Refusal> {
+    let Some(path) = context.path.as_ref().map(|path| path.sent().to_owned()) else { return Ok(None) };
+    let reads = matches!(session.req_header().method, Method::GET | Method::HEAD);
+    let posts = session.req_header().method == Method::POST;
+    let (door, permitted, allow) = match path.as_str() {
+        "/" => ("home", reads, READ),
+        "/login" => ("login", reads, READ),
+        "/keycloak-callback" => ("callback", reads, READ),
+        "/logout" => ("logout", reads || posts, "GET, HEAD, POST"),
+        "/health" => ("health", reads, READ),
+        "/api/invalidate-cache" => ("preferences", posts, "POST"),
+        _ if path.starts_with("/static/") => ("static", reads, READ),
+        _ => return redirect(context, session, &path, reads),
+    };
+    context.account.door = door;
+    if !permitted {
+        return Err(Refusal::MethodNotAllowed { allow });
+    }
+    if !matches!(door, "static" | "health") {
+        gateway.limiter.address(context.client, &context.snapshot.config.limits)?;
+    }
+    let head = session.req_header();
+    match door {
+        "home" => home::answer(gateway, head, context).await,
+        "login" => login::begin(gateway, head, context).await,
+        "callback" => login::complete(gateway, head, context).await,
+        "logout" if posts => logout::act(gateway, head, context).await,
+        "logout" => logout::ask(context),
+        "health" => health::answer(gateway).await,
+        "preferences" => preferences::forget(gateway, head, context).await,
+        _ => assets::answer(head, &path),
+    }
+    .map(Some)
+}
+
+/// A redirect of the configuration (`/helpdesk` → `/beacon/helpdesk`), with its query.
+fn redirect(context: &mut Context, session: &Session, path: &str, reads: bool) -> Result<Option<Reply>, Refusal> {
+    let Some(to) = context.snapshot.redirect(path) else { return Ok(None) };
+    if !reads {
+        return Err(Refusal::MethodNotAllowed { allow: READ });
+    }
+    let query = session.req_header().uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let location = format!("{to}{query}");
+    context.account.door = "redirect";
+    Ok(Some(Reply::redirect(StatusCode::FOUND, &location)))
+}

@@ -1,0 +1,106 @@
+//! Where a backend's redirect leads, as the browser must see it: below the service's prefix, or where the
+//! backend said, never to an internal address (security rules, "Answers").
+
+use url::{Host, Url};
+
+use crate::config::Origin;
+use crate::phases::path::under;
+use crate::snapshot::{Route, Snapshot};
+
+/// Doors of our own that a backend may point at.
+const DOORS: [&str; 8] = [
+    "/login",
+    "/logout",
+    "/keycloak-callback",
+    "/health",
+    "/static",
+    "/keycloak",
+    "/realms",
+    "/resources",
+];
+
+/// What a location is judged by.
+pub(crate) struct Locations<'a> {
+    /// The routes, whose prefixes and upstream addresses are known.
+    pub(crate) snapshot: &'a Snapshot,
+    /// The service that answered.
+    pub(crate) route: &'a Route,
+}
+
+impl Locations<'_> {
+    /// The location to send instead, or none if it may stay as it is.
+    pub(crate) fn public(&self, location: &str) -> Option<String> {
+        if let Some(path) = location.strip_prefix('/')
+            && !path.starts_with(['/', '\\'])
+        {
+            return self.below_prefix(location);
+        }
+        let (url, relative_scheme) = match location.strip_prefix("//") {
+            Some(rest) => (Url::parse(&format!("http://{rest}")).ok()?, true),
+            None => (Url::parse(location).ok()?, false),
+        };
+        let authority = authority(&url)?;
+        if let Some(path) = self.on_public_origin(&url) {
+            return self.below_prefix(&path).or(relative_scheme.then_some(path));
+        }
+        if let Some(route) = self
+            .snapshot
+            .routes()
+            .find(|route| route.service.upstream.address == authority)
+        {
+            return Some(format!("{}{}", route.prefix, tail(&url)));
+        }
+        let provider = &self.snapshot.config.provider;
+        if self.snapshot.provider.address == authority {
+            return Some(format!("{}{}", provider.public_path, tail(&url)));
+        }
+        is_internal(&url).then(|| format!("{}{}", self.route.prefix, tail(&url)))
+    }
+
+    /// A path that knows its prefix, or points at another door or service, stays; any other gets ours.
+    fn below_prefix(&self, location: &str) -> Option<String> {
+        let path = location.split(['?', '#']).next().unwrap_or_default();
+        let known = DOORS.iter().any(|door| under(path, door).is_some())
+            || self.snapshot.redirect(path).is_some()
+            || self
+                .snapshot
+                .routes()
+                .any(|route| under(path, &route.prefix).is_some());
+        (!known).then(|| format!("{}{location}", self.route.prefix))
+    }
+
+    /// The path of a URL on one of our public origins.
+    fn on_public_origin(&self, url: &Url) -> Option<String> {
+        let origin = Origin::parse(&url.origin().ascii_serialization()).ok()?;
+        let ours = self.snapshot.config.server.public_origins.contains(&origin);
+        ours.then(|| tail(url))
+    }
+}
+
+/// Path, query and fragment.
+fn tail(url: &Url) -> String {
+    let mut tail = url.path().to_owned();
+    if let Some(query) = url.query() {
+        tail.push('?');
+        tail.push_str(query);
+    }
+    if let Some(fragment) = url.fragment() {
+        tail.push('#');
+        tail.push_str(fragment);
+    }
+    tail
+}
+
+fn authority(url: &Url) -> Option<String> {
+    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+}
+
+/// Loopback, unspecified and link-local addresses mean nothing to a browser elsewhere.
+fn is_internal(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(v4)) => v4.is_loopback() || v4.is_unspecified() || v4.is_link_local(),
+        Some(Host::Ipv6(v6)) => v6.is_loopback() || v6.is_unspecified(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}

@@ -1,0 +1,108 @@
+//! Plugins: the request hooks of the route's chain, and what follows when a plugin changed the request.
+
+use hivematrix_plugins::{Request, RequestHead};
+use http::uri::PathAndQuery;
+use pingora::http::RequestHeader;
+
+use crate::context::{Context, Target};
+use crate::error::Refusal;
+use crate::phases::arrive::is_reserved;
+use crate::phases::path::CanonicalPath;
+use crate::reply::Reply;
+
+/// What a plugin's hook led to.
+pub(crate) enum Step {
+    /// Go on.
+    Continue,
+    /// The request is another one now: route and authorize it again.
+    Changed,
+    /// A plugin has answered.
+    Answered(Reply),
+}
+
+/// Runs the request hooks of the route's chain.
+///
+/// # Errors
+/// [`Refusal::Plugin`] when a plugin that may decide has failed: closed, because it may guard something.
+pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) -> Result<Step, Refusal> {
+    let Some(Target::Service(route)) = context.target.clone() else {
+        return Ok(Step::Continue);
+    };
+    if route.chain.is_empty() {
+        return Ok(Step::Continue);
+    }
+    let Some(path) = &context.path else {
+        return Ok(Step::Continue);
+    };
+    let mut visits = route.chain.begin(&Request {
+        id: context.id(),
+        method: &head.method,
+        path: path.sent(),
+        query: head.uri.query(),
+        headers: &head.headers,
+        service: route.service.name.as_str(),
+        prefix: &route.prefix,
+        caller: context.identity.as_ref().map(|identity| &identity.caller),
+        menu: &context.snapshot.menu,
+        intent: context.intent,
+    });
+    if visits.is_empty() {
+        return Ok(Step::Continue);
+    }
+    let mut seen = RequestHead {
+        method: head.method.clone(),
+        path_and_query: head
+            .uri
+            .path_and_query()
+            .cloned()
+            .unwrap_or_else(|| PathAndQuery::from_static("/")),
+        headers: head.headers.clone(),
+    };
+    let answer = visits
+        .on_request(&mut seen)
+        .await
+        .map_err(|error| Refusal::Plugin(error.to_string()))?;
+    context.visits = Some(visits);
+    if let Some(answer) = answer {
+        return Ok(Step::Answered(Reply {
+            status: answer.status,
+            headers: answer
+                .headers
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), value.to_str().ok()?.to_owned())))
+                .collect(),
+            body: answer.body,
+        }));
+    }
+    apply(head, seen, context)
+}
+
+/// Takes over what the plugins changed. A changed method or path makes it another request.
+fn apply(head: &mut RequestHeader, seen: RequestHead, context: &mut Context) -> Result<Step, Refusal> {
+    if seen.headers != head.headers {
+        let names: Vec<_> = head.headers.keys().cloned().collect();
+        for name in names {
+            head.remove_header(&name);
+        }
+        for (name, value) in &seen.headers {
+            if !is_reserved(name) {
+                let _ = head.append_header(name.clone(), value.clone());
+            }
+        }
+    }
+    let same_path = head.uri.path_and_query() == Some(&seen.path_and_query);
+    if same_path && head.method == seen.method {
+        return Ok(Step::Continue);
+    }
+    head.set_method(seen.method);
+    let path = CanonicalPath::parse(seen.path_and_query.path().as_bytes()).map_err(|problem| {
+        Refusal::Plugin(format!(
+            "a plugin set a path that is refused: {}",
+            problem.sentence()
+        ))
+    })?;
+    head.set_raw_path(seen.path_and_query.as_str().as_bytes())
+        .map_err(|error| Refusal::Plugin(format!("a plugin set a path that is refused: {error}")))?;
+    context.path = Some(path);
+    Ok(Step::Changed)
+}

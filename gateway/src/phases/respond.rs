@@ -1,0 +1,218 @@
+//! Respond: the backend's head is tidied. Its cookies stay below its prefix, its redirects stay public,
+//! what it may not say for the whole origin is removed, and the plugins' response hooks run.
+
+use hivematrix_plugins::ResponseHead;
+use http::header::{self, HeaderName};
+use http::{StatusCode, Version};
+use pingora::http::{RequestHeader, ResponseHeader};
+
+use crate::context::{Context, Target};
+use crate::identity::cookies;
+use crate::phases::arrive::CORRELATION_ID;
+use crate::phases::location::Locations;
+use crate::phases::provider::{self, CookiePath};
+
+/// What speaks for the whole origin and is not a backend's to say (security rules, "Answers").
+const FOR_THE_ORIGIN: [&str; 5] = [
+    "alt-svc",
+    "clear-site-data",
+    "public-key-pins",
+    "public-key-pins-report-only",
+    "strict-transport-security",
+];
+
+/// Between us and the backend only (RFC 9110 §7.6.1). Transfer-Encoding and Upgrade are the proxy's.
+const HOP_BY_HOP: [&str; 4] = [
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-connection",
+];
+
+/// Runs the phase.
+///
+/// # Errors
+/// When a rewritten value is not a valid header value.
+pub(crate) async fn respond(
+    request: &RequestHeader,
+    head: &mut ResponseHeader,
+    context: &mut Context,
+) -> pingora::Result<()> {
+    context.account.status = head.status.as_u16();
+    for name in FOR_THE_ORIGIN.iter().chain(&HOP_BY_HOP) {
+        head.remove_header(*name);
+    }
+    let snapshot = context.snapshot.clone();
+    match context.target.clone() {
+        Some(Target::Provider { .. }) => {
+            provider::respond(head, &snapshot.config.provider, snapshot.origin(context.origin))?;
+        }
+        Some(Target::Service(route)) => {
+            confine_cookies(head, &route.prefix)?;
+            confine_service_worker(head, &route.prefix)?;
+            let locations = Locations {
+                snapshot: &snapshot,
+                route: &route,
+            };
+            for name in [header::LOCATION, header::CONTENT_LOCATION] {
+                let changed = head
+                    .headers
+                    .get(&name)
+                    .and_then(|l| l.to_str().ok())
+                    .and_then(|l| locations.public(l));
+                if let Some(location) = changed {
+                    head.insert_header(name, location)?;
+                }
+            }
+            run_plugins(request, head, context).await;
+        }
+        None => {}
+    }
+    head.insert_header(CORRELATION_ID, context.account.id.as_str())?;
+    Ok(())
+}
+
+fn confine_cookies(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<()> {
+    if !head.headers.contains_key(header::SET_COOKIE) {
+        return Ok(());
+    }
+    let cookies: Vec<String> = head
+        .headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|cookie| confine_cookie(cookie, prefix, CookiePath::Within))
+        .collect();
+    head.remove_header(&header::SET_COOKIE);
+    for cookie in cookies {
+        head.append_header(header::SET_COOKIE, cookie)?;
+    }
+    Ok(())
+}
+
+/// A backend's cookie without its Domain and with its Path below `prefix`; none if it takes our names.
+pub(crate) fn confine_cookie(cookie: &str, prefix: &str, path: CookiePath) -> Option<String> {
+    let mut parts = cookie.split(';');
+    let pair = parts.next()?.trim();
+    let name = pair.split('=').next().unwrap_or_default().trim();
+    if cookies::is_ours(name) || (pair.starts_with('=') && cookies::is_ours(pair.trim_start_matches('='))) {
+        return None;
+    }
+    let mut confined = pair.to_owned();
+    let mut has_path = false;
+    for attribute in parts {
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        if name.trim().eq_ignore_ascii_case("domain") {
+            continue;
+        }
+        if name.trim().eq_ignore_ascii_case("path") {
+            if !has_path {
+                confined.push_str("; Path=");
+                confined.push_str(&confined_path(value.trim(), prefix, path));
+            }
+            has_path = true;
+            continue;
+        }
+        confined.push_str("; ");
+        confined.push_str(attribute.trim());
+    }
+    if !has_path && path == CookiePath::Whole {
+        confined.push_str("; Path=");
+        confined.push_str(prefix);
+    }
+    Some(confined)
+}
+
+fn confined_path(path: &str, prefix: &str, how: CookiePath) -> String {
+    if how == CookiePath::Whole || path.is_empty() || path == "/" || !path.starts_with('/') {
+        return prefix.to_owned();
+    }
+    // A path that climbs is compared as the browser stores it: literally. It can only narrow.
+    if crate::phases::path::under(path, prefix).is_some() {
+        path.to_owned()
+    } else {
+        format!("{prefix}{path}")
+    }
+}
+
+fn confine_service_worker(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<()> {
+    const ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
+    let Some(scope) = head.headers.get(&ALLOWED) else {
+        return Ok(());
+    };
+    let within = scope.to_str().is_ok_and(|scope| {
+        !scope.contains("..") && !scope.contains('%') && crate::phases::path::under(scope, prefix).is_some()
+    });
+    if !within {
+        head.insert_header(ALLOWED, format!("{prefix}/"))?;
+    }
+    Ok(())
+}
+
+/// Response hooks, then the decision whether the body is a document that somebody edits.
+async fn run_plugins(request: &RequestHeader, head: &mut ResponseHeader, context: &mut Context) {
+    if head.status.is_informational() {
+        return;
+    }
+    let Some(visits) = &mut context.visits else { return };
+    let mut seen = ResponseHead {
+        status: head.status,
+        headers: head.headers.clone(),
+    };
+    visits.on_response(&mut seen).await;
+    let rewriter = visits.rewriter(&mut seen);
+    let rewrites = rewriter.is_some();
+    context.rewriter = rewriter;
+    let mut parts = head.as_owned_parts();
+    parts.status = seen.status;
+    parts.headers = seen.headers;
+    *head = ResponseHeader::from(parts);
+    context.account.status = head.status.as_u16();
+    if rewrites {
+        head.remove_header(&header::CONTENT_LENGTH);
+        if request.version == Version::HTTP_11 && head.status != StatusCode::SWITCHING_PROTOCOLS {
+            let _ = head.insert_header(header::TRANSFER_ENCODING, "chunked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backends_cookie_stays_below_its_prefix() {
+        let confined = |cookie| confine_cookie(cookie, "/codex", CookiePath::Within);
+        for (cookie, expected) in [
+            (
+                "session=1; Path=/; HttpOnly",
+                Some("session=1; Path=/codex; HttpOnly"),
+            ),
+            (
+                "a=b; Domain=hive.example; Path=/admin",
+                Some("a=b; Path=/codex/admin"),
+            ),
+            ("a=b; path=/codex/x; Secure", Some("a=b; Path=/codex/x; Secure")),
+            ("a=b; PATH=/codexes", Some("a=b; Path=/codex/codexes")),
+            ("a=b", Some("a=b")),
+            ("a=b; Path=/x; Path=/", Some("a=b; Path=/codex/x")),
+            ("a=b; Path=evil", Some("a=b; Path=/codex")),
+            ("__Host-hivematrix=evil; Path=/", None),
+            ("__HOST-HIVEMATRIX=evil", None),
+            ("__host-hm-login-x=evil", None),
+            ("=__Host-hivematrix=evil", None),
+        ] {
+            assert_eq!(confined(cookie).as_deref(), expected, "{cookie}");
+        }
+    }
+
+    #[test]
+    fn the_providers_cookies_live_on_its_path() {
+        let confined = |cookie| confine_cookie(cookie, "/keycloak", CookiePath::Whole);
+        assert_eq!(
+            confined("AUTH=1; Path=/realms/hivematrix/; Domain=x; Secure").as_deref(),
+            Some("AUTH=1; Path=/keycloak; Secure")
+        );
+        assert_eq!(confined("AUTH=1").as_deref(), Some("AUTH=1; Path=/keycloak"));
+    }
+}

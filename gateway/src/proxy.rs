@@ -1,0 +1,269 @@
+//! The request's way through Pingora's callbacks: a visible list of phases, and no policy of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::prelude::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+
+use crate::answer;
+use crate::conclude::Account;
+use crate::context::{Context, Life, Target};
+use crate::cut;
+use crate::error::Refusal;
+use crate::gateway::Gateway;
+use crate::phases::arrive::Connection;
+use crate::phases::{
+    arrive, authenticate, authorize, forward, local, plugins, provider, respond, rewrite, route,
+};
+use crate::reply::Reply;
+
+/// Pingora's side of the gateway.
+pub(crate) struct Proxy {
+    gateway: Arc<Gateway>,
+}
+
+impl Proxy {
+    pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway }
+    }
+
+    /// Everything before the request is forwarded. A reply ends the way early, and so does a refusal.
+    async fn enter(&self, session: &mut Session, context: &mut Context) -> Result<Option<Reply>, Refusal> {
+        let gateway = &*self.gateway;
+        let connection = connection(session);
+        arrive::arrive(session.req_header_mut(), connection, context)?;
+        if let Some(reply) = local::answer(gateway, session, context).await? {
+            return Ok(Some(reply));
+        }
+        if context
+            .path
+            .as_ref()
+            .is_some_and(|path| provider::knocks(path, &context.snapshot.config.provider))
+        {
+            gateway
+                .limiter
+                .address(context.client, &context.snapshot.config.limits)?;
+            provider::admit(session.req_header(), context)?;
+            return Ok(None);
+        }
+        if let Some(reply) = self.admit(session, context).await? {
+            return Ok(Some(reply));
+        }
+        match plugins::on_request(session.req_header_mut(), context).await? {
+            plugins::Step::Continue => Ok(None),
+            plugins::Step::Answered(reply) => Ok(Some(reply)),
+            plugins::Step::Changed => self.admit(session, context).await,
+        }
+    }
+
+    async fn admit(&self, session: &mut Session, context: &mut Context) -> Result<Option<Reply>, Refusal> {
+        if let Some(reply) = route::route(session.req_header(), context)? {
+            return Ok(Some(reply));
+        }
+        authenticate::authenticate(&self.gateway, session.req_header(), context).await?;
+        authorize::authorize(context)?;
+        if let Some(identity) = context.identity.clone() {
+            cut::tie(self.gateway.view.watch(&identity));
+            if context.life == Life::Stream {
+                self.gateway
+                    .view
+                    .recheck(&identity)
+                    .await
+                    .map_err(authenticate::refusal)?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(
+            self.gateway.snapshot.load_full(),
+            Account::open(self.gateway.metrics.clone()),
+        )
+    }
+
+    fn init_downstream_modules(&self, _modules: &mut pingora::modules::http::HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
+        cut::arrived();
+        match self.enter(session, context).await {
+            Ok(None) => return Ok(false),
+            Ok(Some(reply)) => answer::send(session, context, reply).await?,
+            Err(refusal) => answer::refuse(session, context, &refusal).await?,
+        }
+        Ok(true)
+    }
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        context: &mut Context,
+    ) -> pingora::Result<Box<HttpPeer>> {
+        forward::peer(&self.gateway, context)
+            .await
+            .map_err(|refusal| Error::because(ErrorType::ConnectError, "no address", refusal).into_up())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut RequestHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        forward::prepare(upstream, session.req_header(), context)
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        context.body_received += body.as_ref().map_or(0, Bytes::len);
+        let limit = context.snapshot.config.limits.body_bytes;
+        if limit != 0 && context.life == Life::Request && context.body_received > limit {
+            context.body_too_large = true;
+            return Err(Error::explain(ErrorType::HTTPStatus(413), "request body too large").into_down());
+        }
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        respond::respond(session.req_header(), upstream, context).await
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        context: &mut Context,
+    ) -> pingora::Result<Option<Duration>> {
+        rewrite::chunk(body, end, context);
+        Ok(None)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        context: &mut Context,
+    ) -> FailToProxy {
+        let refusal = refusal_of(error, context);
+        if session.response_written().is_some() || matches!(refusal, Refusal::ClientGone) {
+            context.account.refused(&refusal);
+            return FailToProxy {
+                error_code: 0,
+                can_reuse_downstream: false,
+            };
+        }
+        let status = refusal.status().as_u16();
+        if let Err(gone) = answer::refuse(session, context, &refusal).await {
+            tracing::debug!(request_id = %context.id(), "the client did not take the answer: {gone}");
+        }
+        FailToProxy {
+            error_code: status,
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+        if let Some(head) = session.response_written() {
+            context.account.status = head.status.as_u16();
+        }
+        context.account.sent = session.body_bytes_sent();
+        if let Some(visits) = &mut context.visits {
+            let unedited = context
+                .rewriter
+                .as_ref()
+                .is_some_and(|rewriter| rewriter.outcome().is_unedited());
+            if unedited {
+                self.gateway.metrics.unedited.inc();
+            }
+            visits.on_end(&hivematrix_plugins::End {
+                status: http::StatusCode::from_u16(context.account.status).ok(),
+                elapsed: context.began.elapsed(),
+                bytes: context.account.sent,
+            });
+        }
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+        true
+    }
+}
+
+fn connection(session: &Session) -> Connection {
+    let doubly_framed = session
+        .req_header()
+        .headers
+        .contains_key(http::header::TRANSFER_ENCODING)
+        && session
+            .as_http1()
+            .is_some_and(|http1| names_content_length(http1.get_headers_raw_bytes().as_ref()));
+    Connection {
+        peer: session
+            .client_addr()
+            .and_then(|address| address.as_inet())
+            .map(std::net::SocketAddr::ip),
+        doubly_framed,
+        http2: session.is_http2(),
+    }
+}
+
+/// Pingora drops the Content-Length beside a Transfer-Encoding; only the raw head still tells.
+fn names_content_length(head: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n').skip(1).any(|line| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"content-length")
+    })
+}
+
+fn refusal_of(error: &Error, context: &Context) -> Refusal {
+    if context.body_too_large {
+        return Refusal::BodyTooLarge;
+    }
+    match (error.esource(), error.etype()) {
+        (_, ErrorType::HTTPStatus(413)) => Refusal::BodyTooLarge,
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Refusal::ClientTooSlow,
+        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Refusal::BadRequest("it is malformed"),
+        (ErrorSource::Downstream, _) => Refusal::ClientGone,
+        (
+            ErrorSource::Upstream,
+            ErrorType::ConnectTimedout
+            | ErrorType::ReadTimedout
+            | ErrorType::WriteTimedout
+            | ErrorType::TLSHandshakeTimedout,
+        ) => match error.etype() {
+            ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Refusal::UpstreamUnreachable,
+            _ => Refusal::UpstreamTimedOut,
+        },
+        (
+            ErrorSource::Upstream,
+            ErrorType::ConnectRefused
+            | ErrorType::ConnectNoRoute
+            | ErrorType::ConnectError
+            | ErrorType::TLSHandshakeFailure,
+        ) => Refusal::UpstreamUnreachable,
+        (ErrorSource::Upstream, _) => Refusal::UpstreamFailed,
+        (ErrorSource::Internal | ErrorSource::Unset, _) => match context.target {
+            Some(Target::Service(_) | Target::Provider { .. }) | None => Refusal::Internal(error.to_string()),
+        },
+    }
+}

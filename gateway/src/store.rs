@@ -1,0 +1,22 @@
+//! Opens the configured session store. A Redis that is down at the start is no reason not to start: requests
+//! are refused until it is back, and doors without a session stay open.
+
+use std::sync::Arc;
+
+use hivematrix_platform::{MemoryStore, RedisSettings, RedisStore, Store};
+use secrecy::ExposeSecret;
+
+use crate::config::{Sessions, StoreChoice};
+
+/// Opens it.
+///
+/// # Errors
+/// A sentence, when the address is no address.
+pub(crate) fn open(sessions: &Sessions) -> Result<Arc<dyn Store>, String> {
+    match &sessions.store {
+        StoreChoice::Memory => Ok(Arc::new(MemoryStore::default())),
+        StoreChoice::Redis(url) => RedisStore::lazy(url.expose_secret(), RedisSettings::default())
+            .map(|store| Arc::new(store) as Arc<dyn Store>)
+            .map_err(|error| error.to_string()),
+    }
+}
