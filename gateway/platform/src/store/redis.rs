@@ -1,0 +1,236 @@
+//! A [`Store`] in Redis (6.2 or later): the one that gateway, our Core and the Python Core share. Commands go over `link.rs`, the
+//! announcements of changes come over `tracking.rs`. Keys and formats are the callers'.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo as _, ProtocolVersion, RedisError};
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::feed::{Changes, Feed};
+use super::link::{Link, ends_connection, store_error};
+use super::{Store, StoreError, tracking};
+
+/// Writes where the expected value stands; the time to live stays.
+const REPLACE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') return 1 end return 0";
+
+/// Pause between two looks at a Redis that is just starting.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How patient a [`RedisStore`] is.
+#[derive(Debug, Clone, Copy)]
+pub struct RedisSettings {
+    /// For one command, with or without waiting for a connection. Default 500 ms.
+    pub command_timeout: Duration,
+    /// For one attempt to connect. Default 2 s.
+    pub connect_timeout: Duration,
+    /// Between two checks of the feed of changes. Default 1 s. A check may take as long as a command: a feed that went silent is
+    /// noticed after the sum of both at the latest.
+    pub heartbeat: Duration,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        Self {
+            command_timeout: Duration::from_millis(500),
+            connect_timeout: Duration::from_secs(2),
+            heartbeat: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The store in Redis. Fails quickly while Redis is gone and recovers by itself.
+pub struct RedisStore {
+    link: Arc<Link>,
+    feed: Arc<Feed>,
+    settings: RedisSettings,
+    /// Ends the feed's task with the store.
+    _tracking: DropGuard,
+}
+
+impl RedisStore {
+    /// A store in the Redis at `url` (`redis://`, `rediss://`, `unix://`), once it has answered and its feed is live. Where the feed
+    /// cannot be had the store works all the same, only slower; that is logged.
+    ///
+    /// # Errors
+    /// If the URL is none, Redis does not answer within the connect timeout, or refuses (password, database, rights, a replica).
+    pub async fn connect(url: &str, settings: RedisSettings) -> Result<Self, StoreError> {
+        let store = Self::lazy(url, settings)?;
+        let mut changes = store.changes();
+        let answers = async {
+            loop {
+                match store.ping().await {
+                    // Patience while it starts; a refusal will not change by waiting.
+                    Err(StoreError::Unreachable(_) | StoreError::TimedOut) => {
+                        tokio::time::sleep(PATIENCE).await
+                    }
+                    answer => return answer,
+                }
+            }
+        };
+        match tokio::time::timeout(settings.connect_timeout, answers).await {
+            Ok(answer) => answer?,
+            // One more time, for the reason.
+            Err(_) => store.ping().await?,
+        }
+        let live = async {
+            while store.feed_epoch().is_none() {
+                changes.next().await;
+            }
+        };
+        if tokio::time::timeout(settings.connect_timeout, live)
+            .await
+            .is_err()
+        {
+            tracing::warn!("Redis answers, but announces no changes: every request will ask it");
+        }
+        Ok(store)
+    }
+
+    /// As [`RedisStore::connect`], without waiting for Redis: until it is there, commands fail quickly and `feed_epoch` is `None`.
+    ///
+    /// # Errors
+    /// If the URL is none, or the caller is outside a tokio runtime.
+    pub fn lazy(url: &str, settings: RedisSettings) -> Result<Self, StoreError> {
+        let client = client(url).map_err(|error| StoreError::Refused(error.to_string()))?;
+        let runtime =
+            tokio::runtime::Handle::try_current().map_err(|error| StoreError::Refused(error.to_string()))?;
+        let link = Link::new(client.clone(), settings);
+        let feed = Arc::new(Feed::new());
+        let stop = CancellationToken::new();
+        runtime.spawn(tracking::run(
+            client,
+            settings,
+            Arc::clone(&feed),
+            Arc::clone(&link),
+            stop.clone(),
+        ));
+        Ok(Self {
+            link,
+            feed,
+            settings,
+            _tracking: stop.drop_guard(),
+        })
+    }
+
+    async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let deadline = Instant::now() + self.settings.command_timeout;
+        let (mut connection, number) = self.link.connection().await?;
+        match tokio::time::timeout_at(deadline, command.query_async(&mut connection)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                if ends_connection(&error) {
+                    self.link.broken(number);
+                }
+                Err(store_error(&error))
+            }
+            Err(_) => {
+                // Perhaps only slow, perhaps gone without a word: a fresh connection finds out.
+                self.link.broken(number);
+                Err(StoreError::TimedOut)
+            }
+        }
+    }
+}
+
+fn client(url: &str) -> Result<Client, RedisError> {
+    let info = url.into_connection_info()?;
+    let settings = info
+        .redis_settings()
+        .clone()
+        .set_protocol(ProtocolVersion::RESP3)
+        .set_lib_name("hivematrix", env!("CARGO_PKG_VERSION"));
+    Client::open(info.set_redis_settings(settings))
+}
+
+/// Redis counts in whole milliseconds and refuses zero.
+fn millis(ttl: Duration) -> u64 {
+    ttl.clamp(Duration::from_millis(1), Duration::from_secs(1_000_000_000))
+        .as_millis()
+        .try_into()
+        .unwrap_or(u64::MAX)
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.query(redis::cmd("GET").arg(key)).await
+    }
+
+    async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.query(redis::cmd("MGET").arg(keys)).await
+    }
+
+    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), StoreError> {
+        self.query(redis::cmd("SET").arg(key).arg(value).arg("PX").arg(millis(ttl)))
+            .await
+    }
+
+    async fn put_new(&self, key: &str, value: &[u8], ttl: Duration) -> Result<bool, StoreError> {
+        let written: Option<String> = self
+            .query(
+                redis::cmd("SET")
+                    .arg(key)
+                    .arg(value)
+                    .arg("NX")
+                    .arg("PX")
+                    .arg(millis(ttl)),
+            )
+            .await?;
+        Ok(written.is_some())
+    }
+
+    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.query(redis::cmd("GETDEL").arg(key)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<bool, StoreError> {
+        self.query(redis::cmd("DEL").arg(key)).await
+    }
+
+    async fn replace(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<bool, StoreError> {
+        self.query(
+            redis::cmd("EVAL")
+                .arg(REPLACE)
+                .arg(1)
+                .arg(key)
+                .arg(expected)
+                .arg(value),
+        )
+        .await
+    }
+
+    async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
+        self.query(redis::cmd("PEXPIRE").arg(key).arg(millis(ttl))).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let pong: String = self.query(&redis::cmd("PING")).await?;
+        if pong == "PONG" {
+            Ok(())
+        } else {
+            Err(StoreError::Refused(format!("answered PING with {pong:?}")))
+        }
+    }
+
+    fn feed_epoch(&self) -> Option<u64> {
+        self.feed.epoch()
+    }
+
+    fn changes(&self) -> Changes {
+        self.feed.subscribe()
+    }
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("feed_epoch", &self.feed.epoch())
+            .finish_non_exhaustive()
+    }
+}
