@@ -17,9 +17,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hivematrix_platform::{
-    InvalidKey, Jwk, Jwks, Minter, ServiceName, Sessions, StaticKeys, Store, Verifier,
-};
+use hivematrix_platform::{Jwks, Minter, ServiceName, Sessions, StaticKeys, Store, Verifier};
 use http::header::CACHE_CONTROL;
 use secrecy::SecretString;
 use url::Url;
@@ -34,11 +32,9 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub struct CoreSettings {
     /// Where sessions are kept; shared with the gateway, and with a Python Core if there is one.
     pub store: Arc<dyn Store>,
-    /// What signs tokens. Its issuer is the only one that is accepted.
+    /// What signs tokens. Its issuer is the only one that is accepted; all keys that it publishes verify, so that
+    /// a key can be changed without ending a session ([`Minter::publishing`]).
     pub minter: Arc<Minter>,
-    /// Keys that sign no more but still verify: published with the current one until the last token they signed
-    /// has expired (an hour after the change).
-    pub retired_keys: Vec<Jwk>,
     /// The identity provider's userinfo endpoint, on the back channel.
     pub userinfo_url: Url,
     /// Our client at the identity provider: access tokens must have been issued to it (`azp`) or for it (`aud`).
@@ -75,13 +71,10 @@ struct Core {
 }
 
 /// Core's endpoints, to be served on loopback.
-///
-/// # Errors
-/// If a key cannot be read.
-pub fn router(settings: CoreSettings) -> Result<Router, InvalidKey> {
-    let mut jwks = settings.minter.jwks();
-    jwks.keys.extend(settings.retired_keys);
-    let keys = StaticKeys::new(&jwks)?;
+#[must_use]
+pub fn router(settings: CoreSettings) -> Router {
+    let jwks = settings.minter.jwks();
+    let keys = StaticKeys::new(&jwks);
     let core = Core {
         sessions: Sessions::new(Arc::clone(&settings.store)),
         store: settings.store,
@@ -95,7 +88,7 @@ pub fn router(settings: CoreSettings) -> Result<Router, InvalidKey> {
             known: settings.known_services.into_iter().collect::<HashSet<_>>(),
         },
     };
-    Ok(Router::new()
+    Router::new()
         .route("/api/token/exchange", post(session::exchange))
         .route("/api/token/validate", post(session::validate))
         .route("/api/token/revoke", post(session::revoke))
@@ -103,7 +96,7 @@ pub fn router(settings: CoreSettings) -> Result<Router, InvalidKey> {
         .route("/.well-known/jwks.json", get(jwks_json))
         .route("/health", get(health))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(Arc::new(core)))
+        .with_state(Arc::new(core))
 }
 
 async fn jwks_json(State(core): State<Arc<Core>>) -> Response {

@@ -97,7 +97,7 @@ pub(super) async fn revoke(
     body: Body,
 ) -> Result<Response, Failure> {
     let token = presented::token(&headers, body, "token")?;
-    let claims = core.verifier.user_even_if_expired(&token, unix_now()).await;
+    let claims = core.verifier.user_even_if_expired(&token).await;
     let id = claims.map_err(|error| refused(&error))?.jti;
     let revocation = core.sessions.revoke(&id).await;
     match revocation.map_err(|error| Failure::internal(STORE_DOWN, error))? {
@@ -120,6 +120,6 @@ fn refused(error: &TokenError) -> Failure {
         // A service's token has no session either, and the original said it in these words.
         TokenError::NoSession | TokenError::ServiceToken => Failure::unauthorized(NO_SESSION),
         TokenError::KeysUnavailable(cause) => Failure::internal("Keys unavailable", cause),
-        other => Failure::unauthorized(format!("Invalid token: {}", other.reason())),
+        other => Failure::unauthorized(format!("Invalid token: {other}")),
     }
 }

@@ -24,13 +24,18 @@ pub(super) struct Base {
 
 impl Base {
     fn new(url: &Url) -> Result<Self, IdpError> {
-        let usable = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+        let usable =
+            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
         if !usable || url.cannot_be_a_base() {
             return Err(IdpError::Address(url.to_string()));
         }
         let path = url.path().trim_end_matches('/').to_owned();
         let issuer = format!("{}{path}{REALM}", url.origin().ascii_serialization());
-        Ok(Self { origin: url.origin(), path, issuer })
+        Ok(Self {
+            origin: url.origin(),
+            path,
+            issuer,
+        })
     }
 
     /// The path of the realm, as the browser sees it, with trailing slash.
@@ -46,8 +51,12 @@ impl Base {
     /// Whether a form was sent by one of our own pages, and not by somebody else's. Browsers say so in one of two
     /// headers; a client that sends neither is no browser.
     pub(super) fn is_own_form(&self, headers: &HeaderMap) -> bool {
-        let site = headers.get("sec-fetch-site").map(|value| value == "same-origin" || value == "none");
-        let origin = headers.get(ORIGIN).map(|value| value == self.origin.ascii_serialization().as_str());
+        let site = headers
+            .get("sec-fetch-site")
+            .map(|value| value == "same-origin" || value == "none");
+        let origin = headers
+            .get(ORIGIN)
+            .map(|value| value == self.origin.ascii_serialization().as_str());
         site.unwrap_or(true) && origin.unwrap_or(true)
     }
 }
@@ -59,7 +68,11 @@ pub(super) struct Bases(Vec<Base>);
 impl Bases {
     pub(super) fn new(urls: &[Url]) -> Result<Self, IdpError> {
         let bases: Vec<Base> = urls.iter().map(Base::new).collect::<Result<_, _>>()?;
-        if bases.is_empty() { Err(IdpError::NoPublicBase) } else { Ok(Self(bases)) }
+        if bases.is_empty() {
+            Err(IdpError::NoPublicBase)
+        } else {
+            Ok(Self(bases))
+        }
     }
 
     /// The address by which a browser came; `None` for whoever came another way (the back channel).
@@ -67,7 +80,11 @@ impl Bases {
         let one = |name: &str| {
             let mut values = headers.get_all(name).iter();
             let value = values.next()?.to_str().ok()?;
-            if values.next().is_none() { Some(value) } else { None }
+            if values.next().is_none() {
+                Some(value)
+            } else {
+                None
+            }
         };
         let scheme = one("x-forwarded-proto").unwrap_or("http");
         let host = one("x-forwarded-host").or_else(|| one(HOST.as_str()))?;
@@ -75,7 +92,9 @@ impl Bases {
         if let (None, Some(port)) = (url.port(), one("x-forwarded-port")) {
             url.set_port(port.parse().ok()).ok()?;
         }
-        let prefix = one("x-forwarded-prefix").unwrap_or_default().trim_end_matches('/');
+        let prefix = one("x-forwarded-prefix")
+            .unwrap_or_default()
+            .trim_end_matches('/');
         let here = || self.0.iter().filter(|base| base.origin == url.origin());
         // The bare paths (`/realms/…`) come without the prefix; it is the same provider.
         here().find(|base| base.path == prefix).or_else(|| here().next())
@@ -98,7 +117,11 @@ mod tests {
     use super::*;
 
     fn bases() -> Bases {
-        let urls = ["http://localhost:8000/keycloak", "https://127.0.0.1:8443/keycloak/", "http://127.0.0.1:9"];
+        let urls = [
+            "http://localhost:8000/keycloak",
+            "https://127.0.0.1:8443/keycloak/",
+            "http://127.0.0.1:9",
+        ];
         Bases::new(&urls.map(|url| Url::parse(url).unwrap())).unwrap()
     }
 
@@ -106,7 +129,10 @@ mod tests {
         pairs
             .iter()
             .map(|(name, value)| {
-                (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+                (
+                    http::HeaderName::from_static(name),
+                    http::HeaderValue::from_static(value),
+                )
             })
             .collect()
     }
@@ -124,17 +150,29 @@ mod tests {
         ];
         assert_eq!(issuer(&forwarded), local);
         assert_eq!(issuer(&forwarded[..2]), local, "bare paths come without prefix");
-        let by_port =
-            [("x-forwarded-proto", "https"), ("x-forwarded-host", "127.0.0.1"), ("x-forwarded-port", "8443")];
+        let by_port = [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "127.0.0.1"),
+            ("x-forwarded-port", "8443"),
+        ];
         assert_eq!(issuer(&by_port), secure);
         assert_eq!(
             issuer(&[("host", "127.0.0.1:9")]),
             Some("http://127.0.0.1:9/realms/hivematrix".to_owned())
         );
         for foreign in [
-            &[("x-forwarded-proto", "https"), ("x-forwarded-host", "localhost:8000")][..],
-            &[("x-forwarded-proto", "http"), ("x-forwarded-host", "evil.example")],
-            &[("x-forwarded-proto", "http"), ("x-forwarded-host", "localhost:8001")],
+            &[
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-host", "localhost:8000"),
+            ][..],
+            &[
+                ("x-forwarded-proto", "http"),
+                ("x-forwarded-host", "evil.example"),
+            ],
+            &[
+                ("x-forwarded-proto", "http"),
+                ("x-forwarded-host", "localhost:8001"),
+            ],
             &[("host", "127.0.0.1:10")],
             &[],
         ] {
@@ -148,12 +186,24 @@ mod tests {
         let bases = bases();
         let base = bases.of_or_first(&HeaderMap::new()).unwrap();
         for (own, pairs) in [
-            (true, &[("origin", "http://localhost:8000"), ("sec-fetch-site", "same-origin")][..]),
+            (
+                true,
+                &[
+                    ("origin", "http://localhost:8000"),
+                    ("sec-fetch-site", "same-origin"),
+                ][..],
+            ),
             (true, &[]),
             (false, &[("origin", "http://localhost:8001")]),
             (false, &[("origin", "null")]),
             (false, &[("sec-fetch-site", "cross-site")]),
-            (false, &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:8000")]),
+            (
+                false,
+                &[
+                    ("sec-fetch-site", "same-site"),
+                    ("origin", "http://localhost:8000"),
+                ],
+            ),
         ] {
             assert_eq!(base.is_own_form(&headers(pairs)), own, "{pairs:?}");
         }

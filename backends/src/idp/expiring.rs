@@ -20,7 +20,13 @@ struct Inner<K, V> {
 
 impl<K: Clone + Eq + Hash + Ord, V: Clone> Expiring<K, V> {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, inner: Mutex::new(Inner { entries: HashMap::new(), ends: BTreeSet::new() }) }
+        Self {
+            capacity,
+            inner: Mutex::new(Inner {
+                entries: HashMap::new(),
+                ends: BTreeSet::new(),
+            }),
+        }
     }
 
     /// Adds or replaces.
@@ -38,12 +44,19 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone> Expiring<K, V> {
     }
 
     pub(super) fn get(&self, key: &K, now: u64) -> Option<V> {
-        self.lock().entries.get(key).filter(|(expires, _)| now < *expires).map(|(_, value)| value.clone())
+        self.lock()
+            .entries
+            .get(key)
+            .filter(|(expires, _)| now < *expires)
+            .map(|(_, value)| value.clone())
     }
 
     /// Gets and removes, in one step: of several callers one gets it.
     pub(super) fn take(&self, key: &K, now: u64) -> Option<V> {
-        self.lock().remove(key).filter(|(expires, _)| now < *expires).map(|(_, value)| value)
+        self.lock()
+            .remove(key)
+            .filter(|(expires, _)| now < *expires)
+            .map(|(_, value)| value)
     }
 
     /// Changes an entry, or adds `fresh` which expires at `expires`; returns what is there then.
@@ -106,7 +119,10 @@ mod tests {
             assert!(map.len() <= 3);
         }
         // The newest end first here, so each newcomer displaced its predecessor.
-        assert_eq!((map.get(&0, 50), map.get(&1, 50), map.get(&999, 50)), (Some(()), Some(()), Some(())));
+        assert_eq!(
+            (map.get(&0, 50), map.get(&1, 50), map.get(&999, 50)),
+            (Some(()), Some(()), Some(()))
+        );
     }
 
     #[test]

@@ -25,7 +25,9 @@ impl Throttle {
     /// Counts an attempt; whether it may be made. Counted before the password is compared, so that attempts at
     /// the same time do not slip through together.
     pub(super) fn attempt(&self, username: &str, now: u64) -> bool {
-        let count = self.0.update(username.to_owned(), (1, now + WINDOW), now, |count| *count += 1);
+        let count = self
+            .0
+            .update(username.to_owned(), (1, now + WINDOW), now, |count| *count += 1);
         count <= ATTEMPTS
     }
 
