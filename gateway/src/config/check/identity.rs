@@ -1,0 +1,249 @@
+//! Checks `[sessions]`, `[provider]`, `[core]` and `[codex]`.
+
+use hivematrix_platform::{RegistryEntry, SealingKeys};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::super::file::{self, Secret};
+use super::super::identity::{
+    Codex, Core, DEFAULT_CACHE_ENTRIES, DEFAULT_CLIENT_ID, DEFAULT_CODEX_DEADLINE, DEFAULT_CODEX_TIMEOUT,
+    DEFAULT_CORE_TIMEOUT, DEFAULT_ISSUER, DEFAULT_LIFETIME, DEFAULT_PUBLIC_PATH, DEFAULT_REALM, Provider,
+    SealingKeysSource, Sessions, StoreChoice, default_scopes,
+};
+use super::super::problem::Place;
+use super::super::read::Written;
+use super::super::secret::inline;
+use super::super::server::{Server, is_loopback_host};
+use super::super::service::Service;
+use super::super::value::{HttpUrl, RulePath, StoreKind};
+use super::listeners::insecure;
+use super::{Checker, DOORS, first_segment, missing, or};
+
+/// Where Redis is unless told otherwise: database 0, which the Python Core uses too (platform README §4).
+const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379/0";
+const DEFAULT_CORE: &str = "http://localhost:5000";
+const DEFAULT_BACKEND: &str = "http://localhost:8080";
+
+impl Checker<'_> {
+    pub(super) fn sessions(&mut self, sessions: file::Sessions) -> Option<Sessions> {
+        let kind = sessions.store.as_ref().map_or(StoreKind::Redis, |store| store.value);
+        let sealing_keys = match (sessions.sealing_keys, kind) {
+            (Some(written), _) => self.sealing_keys(&written),
+            (None, StoreKind::Memory) => Some(SealingKeysSource::Generated),
+            (None, StoreKind::Redis) => {
+                let message = "`sealing_keys` is missing: what seals the sessions in Redis?";
+                let help = "{ file = \"sealing.keys\" }; the file is made at the first start";
+                self.report(missing(sessions.header, message).help(help));
+                None
+            }
+        };
+        let redis = sessions.redis_url.as_ref().map(|written| self.redis_url(written));
+        if let (Some(written), StoreKind::Memory) = (&sessions.redis_url, kind) {
+            self.report(written.problem("not used: `store` is \"memory\"").warning());
+        }
+        let store = match (kind, redis) {
+            (StoreKind::Memory, _) => StoreChoice::Memory,
+            (StoreKind::Redis, Some(url)) => StoreChoice::Redis(url?),
+            (StoreKind::Redis, None) => StoreChoice::Redis(SecretString::from(DEFAULT_REDIS)),
+        };
+        Some(Sessions {
+            store,
+            sealing_keys: sealing_keys?,
+            lifetime: or(sessions.lifetime, DEFAULT_LIFETIME),
+            cache_entries: or(sessions.cache_entries, DEFAULT_CACHE_ENTRIES),
+            strict: or(sessions.strict, false),
+            legacy_bearer: or(sessions.legacy_bearer, false),
+        })
+    }
+
+    fn sealing_keys(&mut self, written: &Written<Secret>) -> Option<SealingKeysSource> {
+        match &written.value {
+            Secret::File(path) => Some(SealingKeysSource::File(self.path(path))),
+            Secret::Env(_) | Secret::Given(_) | Secret::Inline(_) => {
+                let keys = self.vault.fetch(written, self.problems)?;
+                let placeholder = self.vault.is_placeholder(&keys);
+                if let (Err(error), false) = (SealingKeys::from_base64(keys.expose_secret()), placeholder) {
+                    let help = "base64 of 32 random bytes each, the newest first, separated by commas";
+                    self.report(written.problem(format!("these are not sealing keys: {error}")).help(help));
+                }
+                Some(SealingKeysSource::Environment(keys))
+            }
+        }
+    }
+
+    /// A Redis URL may stand in the file as long as there is no password in it.
+    fn redis_url(&mut self, written: &Written<Secret>) -> Option<SecretString> {
+        let url = match &written.value {
+            Secret::Inline(text) => SecretString::from(text.as_str()),
+            Secret::Env(_) | Secret::File(_) | Secret::Given(_) => self.vault.fetch(written, self.problems)?,
+        };
+        let placeholder = self.vault.is_placeholder(&url);
+        let parsed = Url::parse(url.expose_secret()).ok().filter(|url| {
+            matches!(url.scheme(), "redis" | "rediss") && url.has_host()
+                || matches!(url.scheme(), "unix" | "redis+unix") && url.path().len() > 1
+        });
+        match parsed {
+            Some(parsed) if matches!(written.value, Secret::Inline(_)) && holds_password(&parsed) => {
+                self.report(inline(written));
+                None
+            }
+            None if !placeholder => {
+                let help = "for example \"redis://127.0.0.1:6379/0\", \"rediss://…\" or \"unix:///run/redis.sock\"";
+                let problem = written.problem("this is not the address of a Redis").help(help);
+                self.report(match &written.place {
+                    Place::Span(span) => problem.hiding(span.clone()),
+                    Place::Variable(_) | Place::Document => problem,
+                });
+                None
+            }
+            Some(_) | None => Some(url),
+        }
+    }
+
+    pub(super) fn provider(&mut self, provider: file::Provider, server: Option<&Server>) -> Option<Provider> {
+        let own_origin = provider.identity_origin;
+        if let Some(origin) = &own_origin {
+            if server.is_some_and(|server| server.public_origins.contains(&origin.value)) {
+                let problem = origin.problem("this is one of the gateway's own `public_origins`");
+                self.report(problem.help("leave it out to have the provider on the gateway's origin"));
+            } else if let Some(problem) = insecure(origin) {
+                self.report(problem);
+            }
+        }
+        let public_path = self.public_path(provider.public_path, own_origin.is_some());
+        if let Some(realm) = &provider.realm {
+            self.realm(realm);
+        }
+        let scopes = self.scopes(provider.scopes);
+        let client_secret = match &provider.client_secret {
+            Some(Written { value: Secret::Inline(_), .. }) | None => {
+                match &provider.client_secret {
+                    Some(written) => self.report(inline(written)),
+                    None => {
+                        let message = "`client_secret` is missing: how does the gateway prove itself to the provider?";
+                        let help = "client_secret = { env = \"KEYCLOAK_CLIENT_SECRET\" }, or { file = \"path\" }";
+                        self.report(missing(provider.header, message).help(help));
+                    }
+                }
+                None
+            }
+            Some(written) => self.vault.fetch(written, self.problems),
+        };
+        let backend_url = self.address(provider.backend_url, DEFAULT_BACKEND);
+        Some(Provider {
+            public_path: public_path?,
+            backend_url: backend_url?,
+            identity_origin: own_origin.map(|origin| origin.value),
+            realm: or(provider.realm, DEFAULT_REALM.to_owned()),
+            client_id: or(provider.client_id, DEFAULT_CLIENT_ID.to_owned()),
+            client_secret: client_secret?,
+            scopes: scopes?,
+        })
+    }
+
+    fn public_path(&mut self, written: Option<Written<RulePath>>, own_origin: bool) -> Option<String> {
+        let Some(written) = written else { return Some(DEFAULT_PUBLIC_PATH.to_owned()) };
+        let path = written.value.0.trim_end_matches('/').to_owned();
+        if !own_origin && path.is_empty() {
+            self.report(written.problem("on the gateway's own origin the provider needs a path of its own"));
+            return None;
+        }
+        if !own_origin && DOORS.contains(&first_segment(&path)) {
+            self.report(written.problem("this path is the gateway's own"));
+            return None;
+        }
+        Some(path)
+    }
+
+    fn realm(&mut self, realm: &Written<String>) {
+        let plain = realm.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if realm.value.eq_ignore_ascii_case("master") {
+            let problem = realm.problem("the realm \"master\" is for administering Keycloak itself");
+            self.report(problem.help("make a realm for the platform; it is called \"hivematrix\" by default"));
+        } else if !plain || matches!(realm.value.as_str(), "." | "..") {
+            self.report(realm.problem("a realm's name has letters, digits, \"-\", \"_\" and \".\" only"));
+        }
+    }
+
+    fn scopes(&mut self, written: Option<Vec<Written<String>>>) -> Option<Vec<String>> {
+        let Some(written) = written else { return Some(default_scopes()) };
+        for scope in &written {
+            if scope.value.bytes().any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'"' | b'\\')) {
+                self.report(scope.problem("a scope is one word (RFC 6749 §3.3)"));
+            }
+        }
+        let has_openid = written.iter().any(|scope| scope.value == "openid");
+        if !has_openid {
+            let place = written.first().map_or(Place::Document, |scope| scope.place.clone());
+            let message = "the scope \"openid\" is missing: without it there is no login";
+            self.report(super::Problem::new(place, message));
+        }
+        has_openid.then(|| written.into_iter().map(|scope| scope.value).collect())
+    }
+
+    pub(super) fn core(&mut self, core: file::Core, registry: &[RegistryEntry]) -> Option<Core> {
+        let registered = registry.iter().find(|entry| entry.name.as_str() == "core");
+        let default = registered.map_or(DEFAULT_CORE, |entry| entry.url.as_str());
+        if let Some(written) = &core.url {
+            self.refuse_path(written);
+        }
+        let url = self.address(core.url, default);
+        let secret = match &core.secret {
+            Some(written) => Some(self.vault.fetch(written, self.problems)?),
+            None => None,
+        };
+        Some(Core {
+            url: url?,
+            issuer: or(core.issuer, DEFAULT_ISSUER.to_owned()),
+            secret,
+            timeout: or(core.timeout, DEFAULT_CORE_TIMEOUT),
+        })
+    }
+
+    pub(super) fn codex(&mut self, codex: file::Codex, services: &[Service]) -> Option<Codex> {
+        if let Some(written) = &codex.url {
+            self.refuse_path(written);
+        }
+        let service = services.iter().find(|service| service.name.as_str() == "codex");
+        let url = match (codex.url, service) {
+            (Some(written), _) => self.address(Some(written), "")?,
+            (None, Some(service)) => service.upstream.url.clone(),
+            (None, None) if codex.header.is_some() => {
+                let message = "`url` is missing, and there is no service `codex` to take it from";
+                self.report(missing(codex.header, message));
+                return None;
+            }
+            (None, None) => return None,
+        };
+        let place = codex.deadline.as_ref().or(codex.timeout.as_ref()).map(|written| written.place.clone());
+        let timeout = or(codex.timeout, DEFAULT_CODEX_TIMEOUT);
+        let deadline = or(codex.deadline, DEFAULT_CODEX_DEADLINE);
+        if let (Some(place), true) = (place, deadline > timeout) {
+            let message = "`deadline` is longer than `timeout`: pages would wait for calls that were given up";
+            self.report(super::Problem::new(place, message));
+        }
+        Some(Codex { url, timeout, deadline })
+    }
+
+    /// An address we call, with a hint if what we send there can be read on the way.
+    fn address(&mut self, written: Option<Written<HttpUrl>>, default: &str) -> Option<Url> {
+        let Some(written) = written else { return Url::parse(default).ok() };
+        let url = &written.value.0;
+        if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback_host) {
+            let message = "plain http to another machine: tokens can be read on the way";
+            self.report(written.problem(message).help("use https, or keep it on this machine").warning());
+        }
+        Some(written.value.0)
+    }
+
+    fn refuse_path(&mut self, written: &Written<HttpUrl>) {
+        if written.value.0.path() != "/" {
+            self.report(written.problem("expected a URL without a path"));
+        }
+    }
+}
+
+/// A password, in the place for it or in the query of a socket's URL.
+fn holds_password(url: &Url) -> bool {
+    url.password().is_some() || url.query_pairs().any(|(key, _)| key.starts_with("pass"))
+}

@@ -1,0 +1,199 @@
+//! Settings of who the caller is: sessions, the identity provider, Core, Codex. Not what is done with them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::server::Origin;
+
+/// Sessions and where they are kept. `[sessions]`
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// Where. Default Redis at `redis://127.0.0.1:6379/0`.
+    pub store: StoreChoice,
+    /// The keys that seal what is ours in the store.
+    pub sealing_keys: SealingKeysSource,
+    /// How long after its login a session ends, whatever its use. Default 12 h.
+    pub lifetime: Duration,
+    /// Sessions that are kept in memory at most. Default 100 000.
+    pub cache_entries: usize,
+    /// Ask the store on every request, even while the change feed is live. Default no.
+    pub strict: bool,
+    /// Accept a HiveMatrix JWT as `Authorization: Bearer` from outside: API clients, benchmarks. Default no.
+    pub legacy_bearer: bool,
+}
+
+impl Sessions {
+    /// Sessions in a store, with defaults for the rest.
+    #[must_use]
+    pub fn new(store: StoreChoice, sealing_keys: SealingKeysSource) -> Self {
+        Self {
+            store,
+            sealing_keys,
+            lifetime: DEFAULT_LIFETIME,
+            cache_entries: DEFAULT_CACHE_ENTRIES,
+            strict: false,
+            legacy_bearer: false,
+        }
+    }
+
+    /// Sessions that end with the process: demos and tests.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::new(StoreChoice::Memory, SealingKeysSource::Generated)
+    }
+}
+
+/// How long a session lasts unless told otherwise.
+pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// How many sessions are cached unless told otherwise.
+pub(super) const DEFAULT_CACHE_ENTRIES: usize = 100_000;
+
+/// Where sessions are.
+#[derive(Clone, Debug)]
+pub enum StoreChoice {
+    /// In Redis; a URL of scheme `redis`, `rediss`, `unix` or `redis+unix`, which may hold a password.
+    Redis(SecretString),
+    /// In this process.
+    Memory,
+}
+
+/// Where the sealing keys come from.
+#[derive(Clone, Debug)]
+pub enum SealingKeysSource {
+    /// A file (mode 0600), made if it is not there; newest key first.
+    File(PathBuf),
+    /// Given by an environment variable: base64 of 32 bytes each, newest first, separated by commas.
+    Environment(SecretString),
+    /// Made at start and forgotten at the end; only for sessions in memory.
+    Generated,
+}
+
+/// The identity provider (OpenID Connect; Keycloak or the development one). `[provider]`
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Where it stands on its public origin: `/keycloak`, without a slash at the end; empty for the root of an
+    /// `identity_origin`. Default `/keycloak`.
+    pub public_path: String,
+    /// Where the gateway reaches it. Default `http://localhost:8080`.
+    pub backend_url: Url,
+    /// An origin of its own, recommended; otherwise it is on the gateway's. Default none.
+    pub identity_origin: Option<Origin>,
+    /// The realm, never `master`. Default `hivematrix`.
+    pub realm: String,
+    /// The gateway's client there. Default `core-client`.
+    pub client_id: String,
+    /// The client's secret.
+    pub client_secret: SecretString,
+    /// What is asked for. Default `openid email profile`.
+    pub scopes: Vec<String>,
+}
+
+impl Provider {
+    /// The platform's defaults (platform README §2) at this address with this secret.
+    #[must_use]
+    pub fn new(backend_url: Url, client_secret: SecretString) -> Self {
+        Self {
+            public_path: DEFAULT_PUBLIC_PATH.to_owned(),
+            backend_url,
+            identity_origin: None,
+            realm: DEFAULT_REALM.to_owned(),
+            client_id: DEFAULT_CLIENT_ID.to_owned(),
+            client_secret,
+            scopes: default_scopes(),
+        }
+    }
+
+    /// Where browsers that use `origin` find the provider: `https://host/keycloak`.
+    #[must_use]
+    pub fn public_base(&self, origin: &Origin) -> String {
+        format!("{}{}", self.identity_origin.as_ref().unwrap_or(origin), self.public_path)
+    }
+}
+
+/// Where the provider stands unless told otherwise (platform README §11).
+pub(super) const DEFAULT_PUBLIC_PATH: &str = "/keycloak";
+/// The platform's realm.
+pub(super) const DEFAULT_REALM: &str = "hivematrix";
+/// The platform's client.
+pub(super) const DEFAULT_CLIENT_ID: &str = "core-client";
+
+/// The scopes of the platform's login.
+pub(super) fn default_scopes() -> Vec<String> {
+    ["openid", "email", "profile"].map(str::to_owned).to_vec()
+}
+
+/// Core, which mints tokens and owns the session records. `[core]`
+#[derive(Clone, Debug)]
+pub struct Core {
+    /// Its base address. Default: the registry's `core`, else `http://localhost:5000`.
+    pub url: Url,
+    /// The `iss` of its tokens. Default `hivematrix-core`.
+    pub issuer: String,
+    /// The gateway's own secret at Core, with which it asks for service tokens. Default none.
+    pub secret: Option<SecretString>,
+    /// For one call. Default 5 s.
+    pub timeout: Duration,
+}
+
+impl Core {
+    /// Core at this address, with defaults for the rest.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        Self { url, issuer: DEFAULT_ISSUER.to_owned(), secret: None, timeout: DEFAULT_CORE_TIMEOUT }
+    }
+}
+
+/// Core's issuer unless told otherwise (platform README §3).
+pub(super) const DEFAULT_ISSUER: &str = "hivematrix-core";
+/// For a call of Core unless told otherwise.
+pub(super) const DEFAULT_CORE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Codex, which knows users' themes and home pages. `[codex]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Codex {
+    /// Its base address. Default: that of the service `codex`.
+    pub url: Url,
+    /// For one call. Default 2 s (platform README §8).
+    pub timeout: Duration,
+    /// How long a page may wait for preferences that are not cached yet. Default 150 ms.
+    pub deadline: Duration,
+}
+
+impl Codex {
+    /// Codex at this address, with defaults for the rest.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        Self { url, timeout: DEFAULT_CODEX_TIMEOUT, deadline: DEFAULT_CODEX_DEADLINE }
+    }
+}
+
+/// For a call of Codex unless told otherwise.
+pub(super) const DEFAULT_CODEX_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a page waits for preferences unless told otherwise.
+pub(super) const DEFAULT_CODEX_DEADLINE: Duration = Duration::from_millis(150);
+
+impl Sessions {
+    /// Whether two settings come to the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same_store = match (&self.store, &other.store) {
+            (StoreChoice::Redis(a), StoreChoice::Redis(b)) => a.expose_secret() == b.expose_secret(),
+            (StoreChoice::Memory, StoreChoice::Memory) => true,
+            (StoreChoice::Redis(_), StoreChoice::Memory) | (StoreChoice::Memory, StoreChoice::Redis(_)) => false,
+        };
+        let same_keys = match (&self.sealing_keys, &other.sealing_keys) {
+            (SealingKeysSource::File(a), SealingKeysSource::File(b)) => a == b,
+            (SealingKeysSource::Environment(a), SealingKeysSource::Environment(b)) => {
+                a.expose_secret() == b.expose_secret()
+            }
+            (SealingKeysSource::Generated, SealingKeysSource::Generated) => true,
+            _ => false,
+        };
+        let plain = |sessions: &Self| {
+            (sessions.lifetime, sessions.cache_entries, sessions.strict, sessions.legacy_bearer)
+        };
+        same_store && same_keys && plain(self) == plain(other)
+    }
+}

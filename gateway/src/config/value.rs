@@ -1,0 +1,358 @@
+//! Single values as they are written in the file or in the environment, checked one by one: durations, sizes,
+//! counts, addresses, names. A value that exists is in its range.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hivematrix_platform::ServiceName;
+use toml::de::DeValue;
+use url::Url;
+
+use super::read::{Leaf, unexpected};
+use super::server::Origin;
+
+/// Longest duration anybody may mean; keeps `Instant + Duration` from overflowing.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// A duration above zero: `"150ms"`, `"30s"`, `"5m"`, `"12h"`, `"7d"`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Period(pub(super) Duration);
+
+impl From<Period> for Duration {
+    fn from(period: Period) -> Self {
+        period.0
+    }
+}
+
+impl Leaf for Period {
+    const EXPECTED: &'static str = "a duration such as \"150ms\", \"30s\", \"5m\", \"12h\" or \"7d\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (number, unit) = split_unit(text);
+        let number: u64 = number.parse().map_err(|_| String::new())?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(String::new()),
+        };
+        match number.checked_mul(milliseconds).map(Duration::from_millis) {
+            Some(Duration::ZERO) => Err("expected a duration above zero".to_owned()),
+            Some(duration) if duration <= LONGEST => Ok(Self(duration)),
+            _ => Err("expected a duration of at most 366 days".to_owned()),
+        }
+    }
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::String(text) => Self::from_text(text),
+            DeValue::Integer(number) => Err(format!("expected a unit: is it \"{number}s\" or \"{number}ms\"?")),
+            other => Err(unexpected::<Self>(other)),
+        }
+    }
+}
+
+/// A number of bytes between two bounds: `65536`, `"64KiB"`, `"100MiB"`, `"1GiB"`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size<const MIN: u64, const MAX: u64>(pub(super) usize);
+
+impl<const MIN: u64, const MAX: u64> From<Size<MIN, MAX>> for usize {
+    fn from(size: Size<MIN, MAX>) -> Self {
+        size.0
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Size<MIN, MAX> {
+    fn checked(bytes: Option<u64>) -> Result<Self, String> {
+        match bytes {
+            Some(bytes) if (MIN..=MAX).contains(&bytes) => {
+                usize::try_from(bytes).map(Self).map_err(|_| "too large for this machine".to_owned())
+            }
+            _ => Err(format!("expected between {} and {}", in_words(MIN), in_words(MAX))),
+        }
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Leaf for Size<MIN, MAX> {
+    const EXPECTED: &'static str = "a size such as \"64KiB\", \"100MiB\" or a number of bytes";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (number, unit) = split_unit(text);
+        let number: u64 = number.parse().map_err(|_| String::new())?;
+        let factor = match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return Err(format!("expected {}; the units are B, KiB, MiB and GiB", Self::EXPECTED)),
+        };
+        Self::checked(number.checked_mul(factor))
+    }
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::Integer(number) => Self::checked(u64::from_str_radix(number.as_str(), number.radix()).ok()),
+            DeValue::String(text) => Self::from_text(text),
+            other => Err(unexpected::<Self>(other)),
+        }
+    }
+}
+
+/// A whole number between two bounds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count<const MIN: u64, const MAX: u64>(pub(super) usize);
+
+impl<const MIN: u64, const MAX: u64> From<Count<MIN, MAX>> for usize {
+    fn from(count: Count<MIN, MAX>) -> Self {
+        count.0
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Leaf for Count<MIN, MAX> {
+    const EXPECTED: &'static str = "a whole number";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.trim().parse::<u64>() {
+            Ok(number) if (MIN..=MAX).contains(&number) => {
+                usize::try_from(number).map(Self).map_err(|_| "too large for this machine".to_owned())
+            }
+            _ => Err(format!("expected a whole number between {MIN} and {MAX}")),
+        }
+    }
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::Integer(number) => {
+                let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
+                Self::from_text(&number.map(|number| number.to_string()).unwrap_or_default())
+            }
+            other => Err(unexpected::<Self>(other)),
+        }
+    }
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    (&text[..digits], text[digits..].trim_start())
+}
+
+fn in_words(bytes: u64) -> String {
+    match bytes {
+        0 => "0".to_owned(),
+        n if n.is_multiple_of(1 << 30) => format!("{}GiB", n >> 30),
+        n if n.is_multiple_of(1 << 20) => format!("{}MiB", n >> 20),
+        n if n.is_multiple_of(1 << 10) => format!("{}KiB", n >> 10),
+        n => format!("{n}B"),
+    }
+}
+
+impl Leaf for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.trim().parse().map_err(|_| String::new())
+    }
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| unexpected::<Self>(value))
+    }
+}
+
+/// Any text that is not blank and holds no control character.
+impl Leaf for String {
+    const EXPECTED: &'static str = "a text that is not empty";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let plain = !text.trim().is_empty() && !text.chars().any(char::is_control);
+        plain.then(|| text.to_owned()).ok_or_else(String::new)
+    }
+}
+
+impl Leaf for PathBuf {
+    const EXPECTED: &'static str = "the path of a file";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let plain = !text.is_empty() && !text.contains('\0');
+        plain.then(|| PathBuf::from(text)).ok_or_else(String::new)
+    }
+}
+
+impl Leaf for SocketAddr {
+    const EXPECTED: &'static str = "an address with a port, such as \"127.0.0.1:8000\" or \"[::1]:8000\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.trim().parse().map_err(|_| String::new())
+    }
+}
+
+/// Where the admin listener is, or `"off"`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AdminListen(pub(super) Option<SocketAddr>);
+
+impl Leaf for AdminListen {
+    const EXPECTED: &'static str = "an address with a port, such as \"127.0.0.1:9090\", or \"off\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "off" => Ok(Self(None)),
+            text => text.parse().map(|address| Self(Some(address))).map_err(|_| String::new()),
+        }
+    }
+}
+
+impl Leaf for ipnet::IpNet {
+    const EXPECTED: &'static str = "a network such as \"10.0.0.0/8\", or one address";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        text.parse().or_else(|_| text.parse::<std::net::IpAddr>().map(Self::from)).map_err(|_| String::new())
+    }
+}
+
+impl Leaf for Origin {
+    const EXPECTED: &'static str = "an origin such as \"https://hive.example.com\" or \"http://localhost:8000\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text.trim()).map_err(|problem| problem.to_string())
+    }
+}
+
+/// The base address of something we call: http or https, nothing behind the port but perhaps a path.
+#[derive(Clone, Debug)]
+pub(super) struct HttpUrl(pub(super) Url);
+
+impl Leaf for HttpUrl {
+    const EXPECTED: &'static str = "an http or https URL such as \"http://127.0.0.1:5000\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text.trim()).map_err(|_| String::new())?;
+        match problem_of(&url) {
+            Some(problem) => Err(problem.to_owned()),
+            None => Ok(Self(url)),
+        }
+    }
+}
+
+/// What is wrong with the address of a service, if anything.
+pub(super) fn problem_of(url: &Url) -> Option<&'static str> {
+    if !matches!(url.scheme(), "http" | "https") {
+        Some("expected a URL that begins with http:// or https://")
+    } else if url.host_str().is_none_or(str::is_empty) {
+        Some("expected a URL with a host")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Some("a user name and password may not be written in a URL")
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Some("expected a URL without a query and without a fragment")
+    } else if url.port() == Some(0) {
+        Some("expected a port above 0")
+    } else {
+        None
+    }
+}
+
+impl Leaf for ServiceName {
+    const EXPECTED: &'static str = "a service name: up to 50 of a-z, 0-9, \"_\" and \"-\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|_| String::new())
+    }
+}
+
+/// A method that a request may have: upper case, and none that the gateway refuses.
+impl Leaf for http::Method {
+    const EXPECTED: &'static str = "a method in capitals, such as \"GET\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if matches!(text, "CONNECT" | "TRACE") {
+            return Err(format!("{text} is never forwarded"));
+        }
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
+            return Err(String::new());
+        }
+        Self::from_bytes(text.as_bytes()).map_err(|_| String::new())
+    }
+}
+
+/// A path as rules are written: decoded, canonical, without a query.
+#[derive(Clone, Debug)]
+pub(super) struct RulePath(pub(super) String);
+
+impl Leaf for RulePath {
+    const EXPECTED: &'static str = "a path that begins with \"/\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match path_problem(text) {
+            Some(problem) => Err(problem.to_owned()),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+/// Why a path cannot be used in a rule, if it cannot.
+pub(super) fn path_problem(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        Some("a path must begin with \"/\"")
+    } else if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        Some("a path may not contain \".\" or \"..\" as a segment")
+    } else if path.contains("//") {
+        Some("a path may not contain \"//\"")
+    } else if path.contains(['?', '#']) {
+        Some("a path may not contain a query or a fragment")
+    } else if !path.bytes().all(needs_no_encoding) {
+        Some("a path is written with ASCII characters that need no percent-encoding, and without \";\"")
+    } else {
+        None
+    }
+}
+
+/// What may stand in a path as it is (RFC 3986 §3.3), but for `;`, behind which servers see different things.
+fn needs_no_encoding(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@/".contains(&byte)
+}
+
+/// The name of a plugin instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InstanceName(pub(super) String);
+
+impl Leaf for InstanceName {
+    const EXPECTED: &'static str = "a plugin's name: up to 50 of a-z, 0-9, \"_\" and \"-\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        ServiceName::parse(text).map(|name| Self(name.into())).map_err(|_| String::new())
+    }
+}
+
+/// Declares a setting that is one of a few words; one line per word (several spellings may mean the same).
+macro_rules! one_of {
+    ($type:ty, $expected:literal, $($text:literal => $value:expr,)+) => {
+        impl Leaf for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn from_text(text: &str) -> Result<Self, String> {
+                match text.trim().to_ascii_lowercase().as_str() {
+                    $($text => Ok($value),)+
+                    _ => Err(String::new()),
+                }
+            }
+        }
+    };
+}
+
+/// Which store, before its address is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StoreKind {
+    Redis,
+    Memory,
+}
+
+one_of!(StoreKind, "\"redis\" or \"memory\"", "redis" => Self::Redis, "memory" => Self::Memory,);
+one_of!(super::LogFormat, "\"json\" or \"human\"", "json" => Self::Json, "human" => Self::Human,);
+one_of!(
+    tracing::Level, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+    "critical" => Self::ERROR, "error" => Self::ERROR, "warning" => Self::WARN, "warn" => Self::WARN,
+    "info" => Self::INFO, "debug" => Self::DEBUG, "trace" => Self::TRACE,
+);
