@@ -106,3 +106,7 @@ async fn jwks_json(State(core): State<Arc<Core>>) -> Response {
 async fn health(State(core): State<Arc<Core>>) -> Health {
     Health::new("core").check("sessions", core.store.ping().await)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;

@@ -39,6 +39,12 @@ mod rejection;
 mod request;
 pub(crate) mod secret;
 mod serve;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod testing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
 
 pub use auth::{Auth, Caller, User};
 pub use health::{Health, Status};
