@@ -124,3 +124,7 @@ async fn from_this_machine(request: Request, next: Next) -> Response {
         Rejection::forbidden("The development identity provider answers this machine only.").into_response()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
