@@ -205,6 +205,8 @@ impl Sessions {
                 return Ok(Revocation::Revoked);
             };
             if record.revoked {
+                // Written once more, for the first write may not have been as durable as the store promises.
+                self.store.replace(&key, &found, &found).await?;
                 return Ok(Revocation::AlreadyRevoked);
             }
             record.revoked = true;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo as _, ProtocolVersion, RedisError};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -29,6 +30,9 @@ pub struct RedisSettings {
     /// Between two checks of the feed of changes. Default 1 s. A check may take as long as a command: a feed that went silent is
     /// noticed after the sum of both at the latest.
     pub heartbeat: Duration,
+    /// Replicas that must have a [`Store::replace`] (a revocation, say) before it counts as done. Default 0: the master's word is
+    /// enough, and a failover in that very moment may lose it. Waiting for replicas takes at most half the command timeout.
+    pub replicas: u32,
 }
 
 impl Default for RedisSettings {
@@ -37,6 +41,7 @@ impl Default for RedisSettings {
             command_timeout: Duration::from_millis(500),
             connect_timeout: Duration::from_secs(2),
             heartbeat: Duration::from_secs(1),
+            replicas: 0,
         }
     }
 }
@@ -116,9 +121,18 @@ impl RedisStore {
     }
 
     async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        self.on_link(async |mut connection| command.query_async(&mut connection).await)
+            .await
+    }
+
+    /// Does one thing over the connection, and gives the connection up where that shows that it is of no use.
+    async fn on_link<T>(
+        &self,
+        work: impl AsyncFnOnce(MultiplexedConnection) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
         let deadline = Instant::now() + self.settings.command_timeout;
-        let (mut connection, number) = self.link.connection().await?;
-        match tokio::time::timeout_at(deadline, command.query_async(&mut connection)).await {
+        let (connection, number) = self.link.connection().await?;
+        match tokio::time::timeout_at(deadline, work(connection)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 if ends_connection(&error) {
@@ -194,15 +208,27 @@ impl Store for RedisStore {
     }
 
     async fn replace(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<bool, StoreError> {
-        self.query(
-            redis::cmd("EVAL")
-                .arg(REPLACE)
-                .arg(1)
-                .arg(key)
-                .arg(expected)
-                .arg(value),
-        )
-        .await
+        let mut script = redis::cmd("EVAL");
+        script.arg(REPLACE).arg(1).arg(key).arg(expected).arg(value);
+        let replicas = self.settings.replicas;
+        if replicas == 0 {
+            return self.query(&script).await;
+        }
+        // On one connection, one after the other: WAIT speaks of the writes of its own connection.
+        let mut both = redis::pipe();
+        both.add_command(script);
+        both.cmd("WAIT")
+            .arg(replicas)
+            .arg(millis(self.settings.command_timeout / 2));
+        let outcome: Result<(bool, u32), StoreError> = self
+            .on_link(async |mut connection| both.query_async(&mut connection).await)
+            .await;
+        match outcome? {
+            (true, confirmed) if confirmed < replicas => Err(StoreError::Refused(format!(
+                "written, but {confirmed} of {replicas} replicas have confirmed it"
+            ))),
+            (written, _) => Ok(written),
+        }
     }
 
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
