@@ -1,0 +1,403 @@
+//! The clients of Core and Codex against servers that answer well, badly, late, or not at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hivematrix_platform::{
+    CodexClient, CodexError, ColorTheme, CoreClient, CoreError, Minter, Preferences, Theme, http_client,
+    unix_now,
+};
+use serde_json::{Value, json};
+
+use crate::support::stub::{Answer, Asked, Stub, answer};
+use crate::support::{name, redis_server::free_port};
+use crate::tokens::key;
+
+fn core_client(core: &Stub) -> CoreClient {
+    CoreClient::new(
+        http_client::internal().unwrap(),
+        core.base.clone(),
+        name("nexus"),
+        Some("s3cret".into()),
+    )
+}
+
+fn service_token(now: u64) -> String {
+    Minter::new(key().clone(), "hivematrix-core")
+        .service(&name("nexus"), &name("codex"), now)
+        .unwrap()
+        .0
+}
+
+fn token_answer() -> Answer {
+    answer(200, json!({ "token": service_token(unix_now()) }).to_string())
+}
+
+#[tokio::test]
+async fn an_access_token_is_exchanged() {
+    let core =
+        Stub::start(|asked| {
+            match serde_json::from_str::<Value>(&asked.body).unwrap()["access_token"].as_str() {
+                Some("good") => answer(200, r#"{"token":"jwt"}"#),
+                Some("slow") => Answer {
+                    after: Duration::from_secs(60),
+                    ..answer(200, "")
+                },
+                Some("odd") => answer(200, "<html>"),
+                Some("long") => answer(200, "x".repeat(100_000)),
+                _ => answer(401, r#"{"error":"Invalid\naccess token"}"#),
+            }
+        })
+        .await;
+    let client = CoreClient::with_timeout(
+        http_client::internal().unwrap(),
+        core.base.clone(),
+        name("nexus"),
+        None,
+        Duration::from_millis(300),
+    );
+    assert_eq!(client.exchange("good").await.unwrap(), "jwt");
+    let refused = client.exchange("bad").await.unwrap_err();
+    assert_eq!(
+        refused,
+        CoreError::Refused {
+            status: 401,
+            message: "Invalidaccess token".to_owned()
+        }
+    );
+    assert!(!refused.is_outage());
+    assert_eq!(client.exchange("slow").await.unwrap_err(), CoreError::TimedOut);
+    assert!(matches!(
+        client.exchange("odd").await,
+        Err(CoreError::Malformed(_))
+    ));
+    assert!(matches!(
+        client.exchange("long").await,
+        Err(CoreError::Malformed(_))
+    ));
+    assert_eq!(core.asked()[0].line, "POST /api/token/exchange");
+}
+
+#[tokio::test]
+async fn revoking_what_is_gone_already_is_success_and_anything_else_is_not() {
+    let core =
+        Stub::start(
+            |asked| match serde_json::from_str::<Value>(&asked.body).unwrap()["token"].as_str() {
+                Some("alive") => answer(200, r#"{"message":"Session revoked successfully"}"#),
+                Some("gone") => answer(404, r#"{"message":"Session not found or already revoked"}"#),
+                Some("lost") => answer(404, "no such page"),
+                _ => answer(500, r#"{"error":"Redis"}"#),
+            },
+        )
+        .await;
+    let client = core_client(&core);
+    client.revoke("alive").await.unwrap();
+    client.revoke("gone").await.unwrap();
+    assert!(
+        matches!(
+            client.revoke("lost").await,
+            Err(CoreError::Refused { status: 404, .. })
+        ),
+        "another server's 404"
+    );
+    assert!(client.revoke("x").await.unwrap_err().is_outage());
+    assert_eq!(core.asked()[0].line, "POST /api/token/revoke");
+}
+
+#[tokio::test]
+async fn a_service_token_is_asked_for_once_with_the_callers_secret() {
+    let core = Stub::start(|_| Answer {
+        after: Duration::from_millis(50),
+        ..token_answer()
+    })
+    .await;
+    let client = core_client(&core);
+    let codex = name("codex");
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (client, codex) = (client.clone(), codex.clone());
+            tokio::spawn(async move { client.service_token(&codex).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    client.service_token(&codex).await.unwrap();
+    let asked = core.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].line, "POST /service-token");
+    assert_eq!(
+        asked[0].authorization.as_deref(),
+        Some("Basic bmV4dXM6czNjcmV0"),
+        "nexus:s3cret"
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(&asked[0].body).unwrap(),
+        json!({"calling_service": "nexus", "target_service": "codex"})
+    );
+    client.forget_service_token(&codex);
+    client.service_token(&codex).await.unwrap();
+    client.service_token(&name("ledger")).await.unwrap();
+    assert_eq!(core.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_service_token_is_not_used_in_its_last_half_minute() {
+    let lifetime_left = Arc::new(AtomicUsize::new(29));
+    let left = Arc::clone(&lifetime_left);
+    let core = Stub::start(move |_| {
+        let now = unix_now() - 300 + u64::try_from(left.load(Ordering::SeqCst)).unwrap();
+        answer(200, json!({ "token": service_token(now) }).to_string())
+    })
+    .await;
+    let client = core_client(&core);
+    client.service_token(&name("codex")).await.unwrap();
+    client.service_token(&name("codex")).await.unwrap();
+    assert_eq!(core.asked().len(), 2);
+    lifetime_left.store(60, Ordering::SeqCst);
+    client.service_token(&name("codex")).await.unwrap();
+    client.service_token(&name("codex")).await.unwrap();
+    assert_eq!(core.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_core_that_is_not_there_is_unreachable_and_no_failure_is_remembered() {
+    let port = free_port().await;
+    let base = format!("http://127.0.0.1:{port}").parse().unwrap();
+    let client = CoreClient::new(http_client::internal().unwrap(), base, name("nexus"), None);
+    assert!(matches!(
+        client.exchange("x").await,
+        Err(CoreError::Unreachable(_))
+    ));
+    assert!(matches!(
+        client.service_token(&name("codex")).await,
+        Err(CoreError::Unreachable(_))
+    ));
+    let answers = Arc::new(AtomicBool::new(false));
+    let good = Arc::clone(&answers);
+    let core = Stub::start(move |_| {
+        if good.load(Ordering::SeqCst) {
+            token_answer()
+        } else {
+            answer(400, r#"{"error":"unknown"}"#)
+        }
+    })
+    .await;
+    let client = core_client(&core);
+    client.service_token(&name("codex")).await.unwrap_err();
+    answers.store(true, Ordering::SeqCst);
+    client.service_token(&name("codex")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_below_a_path_is_kept() {
+    let core = Stub::start(|_| answer(200, r#"{"token":"jwt"}"#)).await;
+    for base in ["/core", "/core/"] {
+        let client = CoreClient::new(
+            http_client::internal().unwrap(),
+            core.base.join(base).unwrap(),
+            name("nexus"),
+            None,
+        );
+        client.exchange("x").await.unwrap();
+        assert!(client.jwks_url().path() == "/core/.well-known/jwks.json");
+    }
+    assert_eq!(core.times_asked("POST /core/api/token/exchange"), 2);
+}
+
+/// Codex and Core in one.
+async fn codex_stub(respond: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Stub, CodexClient) {
+    let stub = Stub::start(move |asked| {
+        if asked.line.starts_with("POST /service-token") {
+            token_answer()
+        } else {
+            respond(asked)
+        }
+    })
+    .await;
+    let client = CodexClient::new(
+        http_client::internal().unwrap(),
+        stub.base.clone(),
+        Arc::new(core_client(&stub)),
+    );
+    (stub, client)
+}
+
+fn dark_blue_ledger(asked: &Asked) -> Answer {
+    if asked.line.contains("/theme?") {
+        answer(200, r#"{"theme":"dark","color_theme":"blue","source":"agent"}"#)
+    } else {
+        answer(200, r#"{"home_page":"ledger"}"#)
+    }
+}
+
+fn dark_blue_ledger_preferences() -> Preferences {
+    Preferences {
+        theme: Theme::Dark,
+        color_theme: ColorTheme::Blue,
+        home_page: Some(name("ledger")),
+    }
+}
+
+#[tokio::test]
+async fn preferences_are_loaded_once_with_a_service_token_and_remembered() {
+    let (stub, client) = codex_stub(|asked| Answer {
+        after: Duration::from_millis(50),
+        ..dark_blue_ledger(asked)
+    })
+    .await;
+    assert_eq!(client.cached("a+b@c.d"), None);
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.preferences("a+b@c.d").await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(*task.await.unwrap(), dark_blue_ledger_preferences());
+    }
+    assert_eq!(*client.cached("a+b@c.d").unwrap(), dark_blue_ledger_preferences());
+    let mut lines: Vec<String> = stub.asked().into_iter().map(|asked| asked.line).collect();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "GET /api/public/user/home-page?email=a%2Bb%40c.d",
+            "GET /api/public/user/theme?email=a%2Bb%40c.d",
+            "POST /service-token"
+        ]
+    );
+    let bearer = stub.asked()[1].authorization.clone().unwrap();
+    assert!(bearer.starts_with("Bearer ey"), "{bearer}");
+}
+
+#[tokio::test]
+async fn somebody_whom_codex_does_not_know_or_words_that_we_do_not_know_give_the_defaults() {
+    let (_stub, client) = codex_stub(|asked| match asked.line.contains("unknown") {
+        true => answer(404, r#"{"error":"Agent not found"}"#),
+        false if asked.line.contains("/theme?") => answer(200, r#"{"theme":"sepia","color_theme":7}"#),
+        false => answer(200, r#"{"home_page":"../../etc"}"#),
+    })
+    .await;
+    let expected = Preferences {
+        theme: Theme::Light,
+        color_theme: ColorTheme::Purple,
+        home_page: None,
+    };
+    assert_eq!(*client.preferences("unknown@x").await.unwrap(), expected);
+    assert_eq!(*client.preferences("odd@x").await.unwrap(), expected);
+    assert_eq!(*client.preferences("").await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn forgotten_preferences_are_loaded_again_and_a_load_from_before_is_not_remembered() {
+    let slow = Arc::new(AtomicBool::new(true));
+    let is_slow = Arc::clone(&slow);
+    let (stub, client) = codex_stub(move |asked| match is_slow.load(Ordering::SeqCst) {
+        true => Answer {
+            after: Duration::from_millis(200),
+            ..answer(200, r#"{"theme":"light"}"#)
+        },
+        false => dark_blue_ledger(asked),
+    })
+    .await;
+    let before = tokio::spawn({
+        let client = client.clone();
+        async move { client.preferences("a@b").await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    client.forget("a@b");
+    slow.store(false, Ordering::SeqCst);
+    assert_eq!(client.preferences("a@b").await.unwrap().theme, Theme::Dark);
+    assert_eq!(before.await.unwrap().unwrap().theme, Theme::Light);
+    assert_eq!(
+        client.cached("a@b").unwrap().theme,
+        Theme::Dark,
+        "the older answer came later and was not kept"
+    );
+    client.forget("a@b");
+    assert_eq!(client.cached("a@b"), None);
+    client.preferences("a@b").await.unwrap();
+    assert_eq!(stub.times_asked("GET /api/public/user/theme"), 3);
+}
+
+#[tokio::test]
+async fn a_load_that_outlives_its_page_is_there_for_the_next_one() {
+    let (_stub, client) = codex_stub(|asked| Answer {
+        after: Duration::from_millis(200),
+        ..dark_blue_ledger(asked)
+    })
+    .await;
+    let impatient = tokio::time::timeout(Duration::from_millis(20), client.preferences("a@b")).await;
+    assert!(impatient.is_err());
+    crate::support::eventually("the preferences are there", async || {
+        client.cached("a@b").is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_codex_is_silent_one_waits_and_the_others_are_told_at_once() {
+    let (stub, client) = codex_stub(|_| Answer {
+        after: Duration::from_secs(60),
+        ..answer(200, "{}")
+    })
+    .await;
+    let asked = Instant::now();
+    assert_eq!(client.preferences("a@b").await.unwrap_err(), CodexError::TimedOut);
+    assert!(
+        (1900..2500).contains(&asked.elapsed().as_millis()),
+        "{:?}",
+        asked.elapsed()
+    );
+    let asked = Instant::now();
+    assert_eq!(client.preferences("c@d").await.unwrap_err(), CodexError::TimedOut);
+    assert!(
+        asked.elapsed() < Duration::from_millis(50),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_eq!(stub.times_asked("GET /api/public/user/theme"), 1);
+}
+
+#[tokio::test]
+async fn without_core_there_are_no_preferences_and_a_refused_token_is_not_used_again() {
+    let refuse = Arc::new(AtomicBool::new(true));
+    let refusing = Arc::clone(&refuse);
+    let (stub, client) = codex_stub(move |asked| {
+        if refusing.load(Ordering::SeqCst) {
+            answer(401, "")
+        } else {
+            dark_blue_ledger(asked)
+        }
+    })
+    .await;
+    assert_eq!(
+        client.preferences("a@b").await.unwrap_err(),
+        CodexError::Refused(401)
+    );
+    refuse.store(false, Ordering::SeqCst);
+    client.preferences("a@b").await.unwrap();
+    assert_eq!(
+        stub.times_asked("POST /service-token"),
+        2,
+        "after the refusal another token was asked for"
+    );
+
+    let core = CoreClient::new(
+        http_client::internal().unwrap(),
+        format!("http://127.0.0.1:{}", free_port().await).parse().unwrap(),
+        name("nexus"),
+        None,
+    );
+    let client = CodexClient::new(
+        http_client::internal().unwrap(),
+        stub.base.clone(),
+        Arc::new(core),
+    );
+    assert!(matches!(
+        client.preferences("a@b").await,
+        Err(CodexError::Core(CoreError::Unreachable(_)))
+    ));
+}
