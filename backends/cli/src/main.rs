@@ -1,1 +1,90 @@
-fn main() {}
+//! The command line of HiveMatrix: which commands there are, and how the process ends.
+//!
+//! Each command is one file in `commands/`. What the parts do is the business of the libraries; only this
+//! package knows all of them.
+
+mod certificate;
+mod commands;
+mod demo;
+mod failure;
+mod log;
+mod parts;
+mod private_file;
+mod ready;
+mod runtime;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{check, codex, core, demo as demo_command, gateway, helm, idp, template};
+use failure::{Failure, USAGE};
+
+/// HiveMatrix: independent web apps on one origin, with one login, one look, one menu.
+///
+/// Exit status: 0 when it did what it was asked, 1 when something outside stood in the way (a taken port, a
+/// file that cannot be written), 64 when what it was asked makes no sense (arguments, configuration).
+#[derive(Parser)]
+#[command(name = "hivematrix", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Begin with `hivematrix demo`, and open the address that it prints.")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo_command::Args),
+    Gateway(gateway::Args),
+    Check(check::Args),
+    Core(core::Args),
+    Codex(codex::Args),
+    Template(template::Args),
+    Helm(helm::Args),
+    Idp(idp::Args),
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Demo(args) => args.run(),
+            Self::Gateway(args) => args.run(),
+            Self::Check(args) => args.run(),
+            Self::Core(args) => args.run(),
+            Self::Codex(args) => args.run(),
+            Self::Template(args) => args.run(),
+            Self::Helm(args) => args.run(),
+            Self::Idp(args) => args.run(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.command,
+        Err(error) => {
+            // Help and version come this way, too. Nothing can be done where even this cannot be written.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,163 @@
+//! `hivematrix core`: the authentication service alone.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hivematrix_backends::core::{CoreSettings, router};
+use hivematrix_platform::{
+    MemoryStore, Minter, RedisSettings, RedisStore, ServiceName, SigningKey, Store,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::helm::read_registry;
+use crate::failure::Failure;
+use crate::log::Form;
+use crate::parts::{client, name, serve_alone};
+use crate::private_file;
+
+/// The services of the platform (platform README §1), where no registry says otherwise.
+const USUAL: [&str; 10] = [
+    "nexus", "core", "helm", "codex", "ledger", "knowledgetree", "beacon", "archive", "brainhair", "template",
+];
+
+/// Run Core alone: sessions, tokens, and the keys that verify them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen; loopback only.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000")]
+    listen: SocketAddr,
+    /// The Redis with the sessions, which the gateway uses too.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HIVEMATRIX_REDIS_URL",
+        hide_env_values = true,
+        default_value = "redis://127.0.0.1:6379/0"
+    )]
+    redis: SecretString,
+    /// Keep sessions in this process, where no gateway sees them: for trying Core's API without Redis.
+    #[arg(long)]
+    in_memory: bool,
+    /// The private key that signs tokens: a PEM file that only its owner may read, made if it is not there. Without
+    /// it a new key is made at every start, and nobody stays signed in over a restart.
+    #[arg(long, value_name = "FILE", env = "HIVEMATRIX_CORE_KEY")]
+    key: Option<PathBuf>,
+    /// The id of that key in tokens and in the published key set. Give a new key a new id.
+    #[arg(long, value_name = "ID", default_value = "hivematrix-signing-key-1", requires = "key")]
+    key_id: String,
+    /// The issuer of the tokens.
+    #[arg(long, value_name = "NAME", default_value = "hivematrix-core")]
+    issuer: String,
+    /// Where Core reaches the identity provider.
+    #[arg(long, value_name = "URL", env = "KEYCLOAK_BACKEND_URL", default_value = "http://127.0.0.1:8080")]
+    provider: Url,
+    /// The realm there.
+    #[arg(long, value_name = "NAME", env = "KEYCLOAK_REALM", default_value = "hivematrix")]
+    realm: String,
+    /// The gateway's client there: access tokens of other clients are refused.
+    #[arg(long, value_name = "ID", env = "KEYCLOAK_CLIENT_ID", default_value = "core-client")]
+    client_id: String,
+    /// The gateway's secret for service tokens; rather the variable than the argument.
+    #[arg(long, value_name = "SECRET", env = "HIVEMATRIX_CORE_SECRET", hide_env_values = true)]
+    gateway_secret: Option<SecretString>,
+    /// Further secrets: a JSON file, {"SERVICE": "SECRET"}, that only its owner may read.
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+    /// A service that gets service tokens without proof, from this machine only; repeatable. For old services.
+    #[arg(long = "legacy-caller", value_name = "SERVICE")]
+    legacy_callers: Vec<String>,
+    /// The registry (services.json) of the services that may call and be called; without it, those of the platform.
+    #[arg(long, value_name = "FILE")]
+    registry: Option<PathBuf>,
+    /// The form of log lines.
+    #[arg(long, value_enum, default_value_t)]
+    log: Form,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let minter = Arc::new(Minter::new(self.signing_key()?, self.issuer.as_str()));
+        let names = |names: &[String]| names.iter().map(|service| name(service)).collect::<Result<_, _>>();
+        let legacy_callers = names(&self.legacy_callers)?;
+        let (known_services, secrets) = (self.known_services()?, self.all_secrets()?);
+        let userinfo_url = userinfo(&self.provider, &self.realm)?;
+        let (redis, in_memory, client_id) = (self.redis, self.in_memory, self.client_id);
+        serve_alone(self.listen, self.log, async move || {
+            let settings = CoreSettings {
+                store: if in_memory { Arc::new(MemoryStore::default()) } else { open(&redis)? },
+                minter,
+                retired_keys: Vec::new(),
+                userinfo_url,
+                client_id,
+                secrets,
+                legacy_callers,
+                known_services,
+                http: client()?,
+            };
+            router(settings).map_err(|error| Failure::Usage(error.to_string()))
+        })
+    }
+
+    fn signing_key(&self) -> Result<SigningKey, Failure> {
+        let Some(file) = &self.key else {
+            eprintln!("hivematrix: no --key: tokens of an earlier start are void, those of this one end with it");
+            return fresh_key();
+        };
+        let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
+        if !file.exists() {
+            let key = fresh_key()?;
+            private_file::create(file, key.to_pem().expose_secret()).map_err(|error| usage(&error))?;
+        }
+        let pem = private_file::read(file).map_err(|error| usage(&error))?;
+        SigningKey::from_pem(&self.key_id, &pem).map_err(|error| usage(&error))
+    }
+
+    fn known_services(&self) -> Result<Vec<ServiceName>, Failure> {
+        let mut known: Vec<ServiceName> = match &self.registry {
+            Some(file) => read_registry(file)?.services.into_iter().map(|entry| entry.name).collect(),
+            None => USUAL.iter().map(|service| name(service)).collect::<Result<_, _>>()?,
+        };
+        known.push(name("nexus")?);
+        Ok(known)
+    }
+
+    fn all_secrets(&self) -> Result<HashMap<ServiceName, SecretString>, Failure> {
+        let mut secrets = match &self.secrets {
+            Some(file) => read_secrets(file)?,
+            None => HashMap::new(),
+        };
+        if let Some(secret) = &self.gateway_secret {
+            secrets.insert(name("nexus")?, secret.clone());
+        }
+        Ok(secrets)
+    }
+}
+
+/// A key that nobody has seen before, under an id that nobody has seen before: verifiers keep keys by their ids.
+pub(crate) fn fresh_key() -> Result<SigningKey, Failure> {
+    let id = format!("hivematrix-{:016x}", rand::random::<u64>());
+    SigningKey::generate(&id).map_err(|error| Failure::outside("the key that signs tokens", error))
+}
+
+/// The provider's userinfo endpoint on the back channel.
+pub(crate) fn userinfo(provider: &Url, realm: &str) -> Result<Url, Failure> {
+    let base = provider.as_str().trim_end_matches('/');
+    Url::parse(&format!("{base}/realms/{realm}/protocol/openid-connect/userinfo"))
+        .map_err(|error| Failure::Usage(format!("the identity provider's address {provider}: {error}")))
+}
+
+/// The Redis at this address. It may be down: Core answers what it can, and recovers by itself.
+pub(crate) fn open(url: &SecretString) -> Result<Arc<dyn Store>, Failure> {
+    let store = RedisStore::lazy(url.expose_secret(), RedisSettings::default());
+    Ok(Arc::new(store.map_err(|error| Failure::Usage(format!("--redis: {error}")))?))
+}
+
+fn read_secrets(file: &Path) -> Result<HashMap<ServiceName, SecretString>, Failure> {
+    let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
+    let text = private_file::read(file).map_err(|error| usage(&error))?;
+    let secrets: HashMap<ServiceName, String> = serde_json::from_str(&text).map_err(|error| usage(&error))?;
+    Ok(secrets.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect())
+}

@@ -1,0 +1,76 @@
+//! `hivematrix gateway`: the gateway alone, as it runs in production.
+
+use std::path::{Path, PathBuf};
+
+use hivematrix_gateway::config::{Config, Environment, Watch};
+use hivematrix_gateway::{Builder, Running};
+use hivematrix_plugins::Registry;
+
+use crate::failure::Failure;
+use crate::{log, ready, runtime, signals};
+
+/// Run the gateway alone.
+///
+/// Changes of the configuration file, and of files that it names, are taken over without dropping a connection; a
+/// bad one is reported and changes nothing. SIGTERM and Ctrl-C end it when the requests under way have ended, a second
+/// one at once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The configuration file; config/gateway.toml shows and explains every key.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let environment = Environment::of_process();
+        let config = Config::load(&self.config, &environment).map_err(Failure::Configuration)?;
+        log::begin_as_configured(config.log)?;
+        if !config.warnings.is_empty() {
+            tracing::warn!("the configuration should be looked at:\n{}", config.warnings);
+        }
+        let threads = config.server.threads;
+        runtime::block_on(Some(threads), serve(&self.config, environment, config))
+    }
+}
+
+async fn serve(path: &Path, environment: Environment, config: Config) -> Result<(), Failure> {
+    let stop = signals::listen()?;
+    let watch = Watch::start(path, environment, Registry::standard(), &config);
+    let watch = watch.inspect_err(|error| tracing::warn!(%error, "changes take effect at the next start only")).ok();
+    let running = Builder::new(config.clone()).start().await?;
+    ready::announce(&address(&config, &running));
+    tokio::select! {
+        () = stop.asked.cancelled() => {}
+        () = reload(watch, &running, config) => {}
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        biased;
+        () = stop.insisted.cancelled() => Ok(()),
+        stopped = running.stop() => Ok(stopped?),
+    }
+}
+
+/// The origin that browsers use, or where it listens.
+fn address(config: &Config, running: &Running) -> String {
+    match config.server.public_origins.first() {
+        Some(origin) => origin.to_string(),
+        None => running.address().to_string(),
+    }
+}
+
+/// Takes over changed configurations, for as long as the gateway runs.
+async fn reload(watch: Option<Watch>, running: &Running, started: Config) {
+    let Some(mut watch) = watch else { return std::future::pending().await };
+    loop {
+        let newer = watch.changed().await;
+        for setting in started.needs_restart(&newer) {
+            tracing::warn!(setting, "differs from what the gateway was started with; takes effect at the next start");
+        }
+        match running.reload(newer) {
+            Ok(()) => tracing::info!("the changed configuration is in use"),
+            Err(problems) => tracing::error!(%problems, "the changed configuration is not used, the old one stays"),
+        }
+    }
+}

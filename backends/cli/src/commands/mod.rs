@@ -1,0 +1,10 @@
+//! The commands, one file each: its arguments, and what it puts together from them.
+
+pub(crate) mod check;
+pub(crate) mod codex;
+pub(crate) mod core;
+pub(crate) mod demo;
+pub(crate) mod gateway;
+pub(crate) mod helm;
+pub(crate) mod idp;
+pub(crate) mod template;
