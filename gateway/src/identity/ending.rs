@@ -1,0 +1,67 @@
+//! Ending a session: at once for this gateway, at Core, and in the store.
+//!
+//! Responsible for: the order of these steps, and an honest account of how far they got. Not responsible for
+//! the provider's own session nor for the browser (see `logout`).
+
+use hivematrix_platform::{CoreClient, Handle, SessionId};
+
+use super::live::Ended;
+use super::view::SessionView;
+
+/// How far the end of a session got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Core says that the session is revoked.
+    pub(super) at_core: bool,
+    /// The store says so: every other gateway will see it.
+    pub(super) in_store: bool,
+    /// The gateway's own record is gone.
+    pub(super) record_removed: bool,
+}
+
+impl SessionView {
+    /// Ends a session by its token. From the first line on this gateway refuses it, whatever happens next;
+    /// if Core does not answer, the store is told directly, and if that does not answer either, it is told
+    /// as soon as it does.
+    pub(super) async fn end_session(
+        &self,
+        core: &CoreClient,
+        session: SessionId,
+        token: &str,
+        handle: Option<Handle>,
+    ) -> Ending {
+        self.refuse(&session);
+        let at_core = match core.revoke(token).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, ?session, "Core could not revoke a session");
+                false
+            }
+        };
+        let in_store = at_core || self.sessions.revoke(&session).await.is_ok();
+        if in_store {
+            self.refusals.set_written(session, true);
+        }
+        let record_removed = match handle {
+            Some(handle) => self.records.delete_session(&handle).await.is_ok(),
+            None => true,
+        };
+        Ending {
+            at_core,
+            in_store,
+            record_removed,
+        }
+    }
+
+    /// Ends a session whose token is not at hand, in the store alone.
+    pub(super) async fn end_by_key(&self, session: SessionId, own_key: &str) {
+        self.end(session, Ended::Revoked, false);
+        match self.sessions.revoke(&session).await {
+            Ok(_) => self.refusals.set_written(session, true),
+            Err(error) => tracing::warn!(%error, ?session, "a session that is too many could not be revoked"),
+        }
+        if let Err(error) = self.store.delete(own_key).await {
+            tracing::warn!(%error, ?session, "the record of an ended session could not be removed");
+        }
+    }
+}

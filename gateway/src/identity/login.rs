@@ -1,0 +1,443 @@
+//! Login: from "please sign in" to a session, by the authorization code flow (platform README §2).
+//!
+//! Responsible for: attempts (each bound to the browser that began it, good for one answer), the way from
+//! the provider's code to Core's token and from there to a new handle, and what becomes of the browser's
+//! earlier session. Not responsible for cookies' syntax, the provider's protocol, or pages.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hivematrix_platform::{
+    CoreClient, CoreError, Handle, SealingKeys, Store, TokenError, UserClaims, Verifier, unix_now,
+};
+use tokio::time::sleep;
+
+use super::answer::Answer;
+use super::attempts::{AddressRates, AttemptCookie, AttemptCookies, AttemptLimits};
+use super::caller::{Identity, Refused};
+use super::cookies;
+use super::login_error::LoginError;
+use super::oidc::{Oidc, SignedIn};
+use super::record::{AttemptRecord, GatewaySession, OpenAttempt, Records};
+use super::return_path::ReturnPath;
+use super::user_sessions::{UserSession, UserSessions};
+use super::view::SessionView;
+use crate::config::{Config, Origin, Provider};
+
+/// How long the browser's earlier session stays good after a new login: requests of other tabs may still be
+/// on their way with the old cookie.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Begins and completes logins.
+pub struct Login {
+    provider: Oidc,
+    core: Arc<CoreClient>,
+    verifier: Arc<Verifier>,
+    view: Arc<SessionView>,
+    records: Records,
+    user_sessions: UserSessions,
+    rates: AddressRates,
+    settings: LoginSettings,
+}
+
+/// What an operator decides about logins.
+#[derive(Clone, Debug)]
+pub struct LoginSettings {
+    /// How many attempts there may be, and how long they last.
+    pub attempts: AttemptLimits,
+    /// How long after its login a session ends at the latest. Default 12 hours.
+    pub lifetime: Duration,
+    /// Sessions one user may have; beyond, the oldest ends. Default 50.
+    pub sessions_per_user: usize,
+    /// How long the browser's earlier session stays good after a new login. Default 30 s.
+    pub grace: Duration,
+}
+
+impl Default for LoginSettings {
+    fn default() -> Self {
+        Self {
+            attempts: AttemptLimits::default(),
+            lifetime: Duration::from_secs(12 * 3600),
+            sessions_per_user: 50,
+            grace: GRACE,
+        }
+    }
+}
+
+/// A login that has begun: send the browser there, with these cookies.
+#[derive(Debug)]
+pub struct Begun {
+    /// The provider's login page.
+    pub location: String,
+    /// `Set-Cookie` values.
+    pub set_cookies: Vec<String>,
+}
+
+/// A login that has succeeded, or was not needed any more.
+#[derive(Debug)]
+pub struct Completed {
+    /// Where the person wanted to go.
+    pub next: ReturnPath,
+    /// `Set-Cookie` values.
+    pub set_cookies: Vec<String>,
+    /// Who has signed in; `None` if the browser was signed in already and its session stays.
+    pub identity: Option<Arc<Identity>>,
+}
+
+/// A login that has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct LoginFailed {
+    /// Why.
+    #[source]
+    pub error: LoginError,
+    /// Where the person wanted to go: for a link that tries again.
+    pub next: ReturnPath,
+    /// `Set-Cookie` values.
+    pub set_cookies: Vec<String>,
+}
+
+impl From<LoginFailed> for LoginError {
+    fn from(failed: LoginFailed) -> Self {
+        failed.error
+    }
+}
+
+/// An attempt whose answer may be used, once.
+struct Opened {
+    attempt: OpenAttempt,
+    answer: Answer,
+}
+
+impl Login {
+    /// Logins as configured.
+    ///
+    /// # Errors
+    /// If the HTTP client for the provider cannot be set up.
+    pub fn new(
+        config: &Config,
+        store: Arc<dyn Store>,
+        sealing: Arc<SealingKeys>,
+        core: Arc<CoreClient>,
+        verifier: Arc<Verifier>,
+        view: Arc<SessionView>,
+    ) -> Result<Self, reqwest::Error> {
+        let settings = LoginSettings {
+            attempts: AttemptLimits {
+                per_browser: config.limits.attempts_per_browser,
+                per_address: config.limits.attempts_per_address,
+                ..AttemptLimits::default()
+            },
+            lifetime: config.sessions.lifetime,
+            sessions_per_user: config.limits.sessions_per_user,
+            grace: GRACE,
+        };
+        Self::with_settings(
+            config.provider.clone(),
+            settings,
+            store,
+            sealing,
+            core,
+            verifier,
+            view,
+        )
+    }
+
+    /// Logins with settings that do not come from a configuration.
+    ///
+    /// # Errors
+    /// If the HTTP client for the provider cannot be set up.
+    pub fn with_settings(
+        provider: Provider,
+        settings: LoginSettings,
+        store: Arc<dyn Store>,
+        sealing: Arc<SealingKeys>,
+        core: Arc<CoreClient>,
+        verifier: Arc<Verifier>,
+        view: Arc<SessionView>,
+    ) -> Result<Self, reqwest::Error> {
+        let records = Records::new(store.clone(), sealing);
+        let user_sessions = UserSessions::new(
+            store,
+            records.clone(),
+            settings.sessions_per_user,
+            settings.lifetime,
+        );
+        let rates = AddressRates::new(settings.attempts.per_address);
+        let provider = Oidc::new(provider)?;
+        Ok(Self {
+            provider,
+            core,
+            verifier,
+            view,
+            records,
+            user_sessions,
+            rates,
+            settings,
+        })
+    }
+
+    /// Begins a login on one of our public origins.
+    ///
+    /// # Errors
+    /// [`LoginError::TooManyAttempts`], [`LoginError::StoreDown`], or [`LoginError::ProviderDown`] if its
+    /// configured address is none.
+    pub async fn begin(
+        &self,
+        origin: &Origin,
+        next: &ReturnPath,
+        browser: &AttemptCookies,
+        client: Option<IpAddr>,
+    ) -> Result<Begun, LoginError> {
+        if !self.rates.admit(client) {
+            return Err(LoginError::TooManyAttempts);
+        }
+        let limits = &self.settings.attempts;
+        let cookie = AttemptCookie::generate(unix_now());
+        let request = self
+            .provider
+            .authorization_request(origin, cookie.id().encode())?;
+        let open = OpenAttempt {
+            secret_hash: cookie.secret_hash(),
+            verifier: request.verifier,
+            nonce: request.nonce,
+            origin: origin.to_string(),
+        };
+        let record = AttemptRecord {
+            next: next.clone(),
+            open: Some(open),
+        };
+        self.records
+            .put_attempt(cookie.id(), &record, limits.lifetime)
+            .await?;
+        let excess = browser.in_excess(limits.per_browser).into_iter();
+        let mut set_cookies: Vec<String> = excess.map(|old| cookies::clear_attempt(old.id())).collect();
+        set_cookies.push(cookies::set_attempt(&cookie, limits.lifetime.as_secs()));
+        Ok(Begun {
+            location: request.url,
+            set_cookies,
+        })
+    }
+
+    /// Completes a login: `query` is what the provider sent the browser back with, `current` the handle the
+    /// browser has, if any. If it turns out that there is nothing to complete, but the browser is signed in
+    /// (another tab was faster), that is a success.
+    ///
+    /// # Errors
+    /// [`LoginFailed`], with the cookies to set all the same.
+    pub async fn complete(
+        &self,
+        origin: &Origin,
+        query: &str,
+        browser: &AttemptCookies,
+        current: Option<Handle>,
+    ) -> Result<Completed, LoginFailed> {
+        let mut failed = LoginFailed {
+            error: LoginError::AttemptUnknown,
+            next: ReturnPath::home(),
+            set_cookies: Vec::new(),
+        };
+        let done = self.open_attempt(origin, query, browser, &mut failed).await;
+        let done = match done {
+            Ok(opened) => self.sign_in(origin, opened).await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok((handle, identity)) => {
+                if let Some(old) = current.filter(|old| *old != handle) {
+                    self.retire(old);
+                }
+                failed.set_cookies.push(cookies::set_session(&handle));
+                let LoginFailed {
+                    next, set_cookies, ..
+                } = failed;
+                Ok(Completed {
+                    next,
+                    set_cookies,
+                    identity: Some(identity),
+                })
+            }
+            Err(error) if error.is_race() && self.is_signed_in(current).await => {
+                let LoginFailed {
+                    next, set_cookies, ..
+                } = failed;
+                Ok(Completed {
+                    next,
+                    set_cookies,
+                    identity: None,
+                })
+            }
+            Err(error) => Err(LoginFailed { error, ..failed }),
+        }
+    }
+
+    /// Finds the attempt that an answer belongs to, if this browser began it here, and closes it, so that no
+    /// other answer fits it. Notes what is known by then in `failed`.
+    async fn open_attempt(
+        &self,
+        origin: &Origin,
+        query: &str,
+        browser: &AttemptCookies,
+        failed: &mut LoginFailed,
+    ) -> Result<Opened, LoginError> {
+        let answer = Answer::parse(query).ok_or(LoginError::AttemptUnknown)?;
+        let id = answer.state;
+        let cookie = browser.find(id);
+        if cookie.is_some() {
+            failed.set_cookies.push(cookies::clear_attempt(id));
+        }
+        let (record, sealed) = self
+            .records
+            .attempt(id)
+            .await?
+            .ok_or(LoginError::AttemptUnknown)?;
+        failed.next = record.next.clone();
+        let attempt = record.open.ok_or(LoginError::AttemptUnknown)?;
+        let ours = cookie.is_some_and(|cookie| cookie.proves(&attempt.secret_hash));
+        if !ours || attempt.origin != origin.to_string() {
+            return Err(LoginError::AttemptForeign);
+        }
+        if !self.records.close_attempt(id, record.next, &sealed).await? {
+            return Err(LoginError::AttemptUnknown);
+        }
+        Ok(Opened { attempt, answer })
+    }
+
+    /// From the provider's answer to a session of our own.
+    async fn sign_in(&self, origin: &Origin, opened: Opened) -> Result<(Handle, Arc<Identity>), LoginError> {
+        let Opened { attempt, answer } = opened;
+        if answer
+            .issuer
+            .is_some_and(|issuer| issuer != self.provider.issuer(origin))
+        {
+            return Err(LoginError::IdTokenInvalid(
+                "the answer names another issuer".to_owned(),
+            ));
+        }
+        let code = answer.result.map_err(|code| LoginError::of_provider(&code))?;
+        let signed_in = self
+            .provider
+            .sign_in(origin, code, attempt.verifier, attempt.nonce)
+            .await?;
+        let jwt = self
+            .core
+            .exchange(&signed_in.access_token)
+            .await
+            .map_err(refusal_of_core)?;
+        match self.establish(signed_in, &jwt).await {
+            Ok(established) => Ok(established),
+            Err(error) => {
+                // A session that nobody will use must not stay behind.
+                let (core, error_of_core) = (self.core.clone(), error.to_string());
+                tokio::spawn(async move {
+                    let revoked = core.revoke(&jwt).await.is_ok();
+                    tracing::warn!(error = error_of_core, revoked, "a session was made in vain");
+                });
+                Err(error)
+            }
+        }
+    }
+
+    /// A new handle for Core's token, once that has proved to be about the same person.
+    async fn establish(&self, signed_in: SignedIn, jwt: &str) -> Result<(Handle, Arc<Identity>), LoginError> {
+        let now = unix_now();
+        let claims = self.verifier.user(jwt, now).await.map_err(refusal_of_token)?;
+        if claims.user.sub != signed_in.sub {
+            return Err(LoginError::SubjectMismatch);
+        }
+        let expires_at = claims.exp.min(now + self.settings.lifetime.as_secs());
+        let session = GatewaySession {
+            jwt: jwt.to_owned(),
+            refresh_token: signed_in.refresh_token,
+            id_token: signed_in.id_token,
+            sub: signed_in.sub,
+            jti: claims.jti,
+            created_at: now,
+            expires_at,
+        };
+        let handle = Handle::generate();
+        let ttl = Duration::from_secs(expires_at.saturating_sub(now));
+        self.records.put_session(&handle, &session, ttl).await?;
+        match self.view.by_handle(&handle).await {
+            Ok(identity) => {
+                self.count(&claims, &handle, expires_at).await;
+                Ok((handle, identity))
+            }
+            Err(refused) => {
+                let _ = self.records.delete_session(&handle).await;
+                Err(refusal_of_view(refused))
+            }
+        }
+    }
+
+    /// Counts the user's sessions, and ends the oldest if there are too many.
+    async fn count(&self, claims: &UserClaims, handle: &Handle, expires_at: u64) {
+        let session = UserSession {
+            own_key: handle.key(),
+            jti: claims.jti,
+            expires_at,
+        };
+        match self.user_sessions.add(&claims.user.sub, &session).await {
+            Ok(surplus) => {
+                for old in surplus {
+                    self.view.end_by_key(old.jti, &old.own_key).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "a user's sessions could not be counted"),
+        }
+    }
+
+    /// Lets the browser's earlier session go: its handle in a while even if this process does not live that
+    /// long, its session by then.
+    fn retire(&self, old: Handle) {
+        let (view, core, records) = (self.view.clone(), self.core.clone(), self.records.clone());
+        let grace = self.settings.grace;
+        tokio::spawn(async move {
+            let Ok(Some(session)) = records.session(&old).await else {
+                return;
+            };
+            if let Err(error) = records.let_expire(&old, grace).await {
+                tracing::warn!(%error, "an earlier session could not be given an end");
+            }
+            sleep(grace).await;
+            view.end_session(&core, session.jti, &session.jwt, Some(old))
+                .await;
+        });
+    }
+
+    async fn is_signed_in(&self, current: Option<Handle>) -> bool {
+        match current {
+            Some(handle) => self.view.by_handle(&handle).await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+fn refusal_of_core(error: CoreError) -> LoginError {
+    if error.is_outage() {
+        LoginError::CoreDown(error.to_string())
+    } else {
+        LoginError::CoreRefused(error.to_string())
+    }
+}
+
+fn refusal_of_token(error: TokenError) -> LoginError {
+    match error {
+        TokenError::KeysUnavailable(_) => LoginError::CoreDown(error.to_string()),
+        other => LoginError::CoreRefused(format!("its token: {other}")),
+    }
+}
+
+fn refusal_of_view(refused: Refused) -> LoginError {
+    match refused {
+        Refused::StoreDown(error) => LoginError::StoreDown(error),
+        Refused::KeysDown(error) => LoginError::CoreDown(error.to_string()),
+        Refused::Unknown => LoginError::CoreRefused(
+            "its session is not in the session store; does it use the same one?".to_owned(),
+        ),
+        other @ (Refused::Expired | Refused::Revoked | Refused::Mismatch | Refused::Token(_)) => {
+            LoginError::CoreRefused(format!("its session: {other}"))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Identity: who is asking, and still? Sessions, login and logout, and what a browser carries for them.
+//!
+//! Responsible for everything between a cookie and a checked caller. It talks to the session store, to Core
+//! and to the identity provider, and to nobody else. Not responsible for what a caller may do (`phases`),
+//! nor for pages and status codes; it knows no HTTP server.
+//!
+//! | what | where |
+//! |---|---|
+//! | who is this, and still? | [`SessionView`] in `view`, asking in `ask`, changes in `feed`, freshness in `versions` |
+//! | streams that must end with their session | [`LiveStream`] in `live` |
+//! | signing in | [`Login`] in `login`; attempts in `attempts`, the provider in `oidc` and `endpoints` |
+//! | signing out | [`Logout`] in `logout`, what it does to the session in `ending` |
+//! | what a browser carries | [`cookies`], [`ReturnPath`] |
+//! | what the store holds of ours | `record`, lists of a user's sessions in `user_sessions` |
+
+mod answer;
+mod ask;
+mod attempts;
+mod back_channel;
+mod caller;
+pub mod cookies;
+mod ending;
+mod endpoints;
+mod feed;
+mod flight;
+mod live;
+mod login;
+mod login_error;
+mod logout;
+mod oidc;
+mod provider_keys;
+mod record;
+mod refusals;
+mod return_path;
+#[cfg(test)]
+mod tests;
+mod user_sessions;
+mod versions;
+mod view;
+
+pub use hivematrix_platform::Handle;
+
+pub use attempts::{AttemptCookie, AttemptCookies, AttemptLimits};
+pub use caller::{Identity, Refused};
+pub use endpoints::CALLBACK_PATH;
+pub use live::{Ended, LiveStream};
+pub use login::{Begun, Completed, Login, LoginFailed, LoginSettings};
+pub use login_error::LoginError;
+pub use logout::{Logout, SignedOut};
+pub use return_path::{NotLocal, ReturnPath};
+pub use view::{SessionView, ViewSettings};

@@ -1,0 +1,338 @@
+//! The identity provider as an OpenID Connect client sees it (platform README §2, §11).
+//!
+//! Responsible for: the authorization request, the code's exchange over the back channel, and whether the
+//! tokens that come back are genuine, meant for us, and those that were asked for. Not responsible for
+//! attempts, cookies or sessions (see `login`).
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use openidconnect::core::{
+    CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier,
+    CoreJsonWebKeySet,
+};
+use openidconnect::{
+    AccessToken, AccessTokenHash, AuthUrl, AuthorizationCode, ClaimsVerificationError, ClientId,
+    ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse as _,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
+};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use super::back_channel::BackChannel;
+use super::endpoints::Endpoints;
+use super::login_error::LoginError;
+use super::provider_keys::ProviderKeys;
+use crate::config::{Origin, Provider};
+
+/// How far the provider's clock may be ahead of ours, in seconds.
+const CLOCK_SKEW: i64 = 60;
+
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
+
+/// The configured provider.
+pub(super) struct Oidc {
+    endpoints: Endpoints,
+    back_channel: BackChannel,
+    keys: ProviderKeys,
+}
+
+/// The authorization request of one attempt, and the secrets that prove its answer.
+pub(super) struct AuthorizationRequest {
+    pub(super) url: String,
+    pub(super) nonce: String,
+    pub(super) verifier: String,
+}
+
+/// Who has signed in, with verified tokens.
+pub(super) struct SignedIn {
+    pub(super) sub: String,
+    pub(super) access_token: String,
+    pub(super) refresh_token: Option<String>,
+    pub(super) id_token: String,
+}
+
+impl Oidc {
+    pub(super) fn new(settings: Provider) -> Result<Self, reqwest::Error> {
+        let endpoints = Endpoints::new(settings);
+        let keys = ProviderKeys::new(endpoints.backend("certs"));
+        Ok(Self {
+            endpoints,
+            back_channel: BackChannel::new()?,
+            keys,
+        })
+    }
+
+    /// Its issuer for browsers that use `origin`.
+    pub(super) fn issuer(&self, origin: &Origin) -> String {
+        self.endpoints.issuer(origin)
+    }
+
+    fn client(&self, origin: &Origin, keys: &CoreJsonWebKeySet) -> Result<Client, LoginError> {
+        let settings = &self.endpoints.settings;
+        let misconfigured =
+            |error: url::ParseError| LoginError::ProviderDown(format!("its address: {error}"));
+        let issuer = IssuerUrl::new(self.endpoints.issuer(origin)).map_err(misconfigured)?;
+        let auth = AuthUrl::new(self.endpoints.public(origin, "auth")).map_err(misconfigured)?;
+        let token = TokenUrl::new(self.endpoints.backend("token")).map_err(misconfigured)?;
+        let redirect = RedirectUrl::new(Endpoints::callback(origin)).map_err(misconfigured)?;
+        Ok(
+            CoreClient::new(ClientId::new(settings.client_id.clone()), issuer, keys.clone())
+                .set_client_secret(ClientSecret::new(
+                    settings.client_secret.expose_secret().to_owned(),
+                ))
+                .set_auth_uri(auth)
+                .set_token_uri(token)
+                .set_redirect_uri(redirect),
+        )
+    }
+
+    /// The request that begins a login on `origin`: code flow with PKCE (S256) and a nonce.
+    pub(super) fn authorization_request(
+        &self,
+        origin: &Origin,
+        state: String,
+    ) -> Result<AuthorizationRequest, LoginError> {
+        let client = self.client(origin, &CoreJsonWebKeySet::default())?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        // `openid` is always asked for.
+        let scopes = self.endpoints.settings.scopes.iter();
+        let scopes = scopes.filter(|scope| *scope != "openid").cloned().map(Scope::new);
+        let (url, _, nonce) = client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                move || CsrfToken::new(state),
+                Nonce::new_random,
+            )
+            .add_scopes(scopes)
+            .set_pkce_challenge(challenge)
+            .url();
+        Ok(AuthorizationRequest {
+            url: url.into(),
+            nonce: nonce.secret().clone(),
+            verifier: verifier.into_secret(),
+        })
+    }
+
+    /// Exchanges the code for tokens and verifies them.
+    ///
+    /// # Errors
+    /// [`LoginError::ProviderDown`], [`LoginError::ProviderRefused`], [`LoginError::IdTokenInvalid`].
+    pub(super) async fn sign_in(
+        &self,
+        origin: &Origin,
+        code: String,
+        verifier: String,
+        nonce: String,
+    ) -> Result<SignedIn, LoginError> {
+        let client = self.client(origin, &self.keys.current())?;
+        let forwarded = self.endpoints.forwarded(origin);
+        let answer = client
+            .exchange_code(AuthorizationCode::new(code))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+            .request_async(&|request| self.back_channel.send(request, &forwarded))
+            .await
+            .map_err(refusal)?;
+        let id_token = answer.id_token().ok_or_else(|| invalid("there is none"))?;
+        let access_token = answer.access_token();
+        let sub = self
+            .verify(origin, id_token, access_token, Nonce::new(nonce))
+            .await?;
+        Ok(SignedIn {
+            sub,
+            access_token: access_token.secret().clone(),
+            refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
+            id_token: id_token.to_string(),
+        })
+    }
+
+    /// Verifies the ID token, with fresh keys if need be, and that the access token belongs to it.
+    async fn verify(
+        &self,
+        origin: &Origin,
+        id_token: &CoreIdToken,
+        access_token: &AccessToken,
+        nonce: Nonce,
+    ) -> Result<String, LoginError> {
+        let keys = self.keys.current();
+        let check = |keys: &CoreJsonWebKeySet| {
+            let client = self.client(origin, keys)?;
+            Ok(self.check(id_token, access_token, &client.id_token_verifier(), &nonce))
+        };
+        match check(&keys)? {
+            Err(ClaimsVerificationError::SignatureVerification(_)) => {
+                let fresh = self.keys.newer_than(&keys, &self.back_channel).await?;
+                check(&fresh)?.map_err(|error| invalid(&error.to_string()))
+            }
+            answer => answer.map_err(|error| invalid(&error.to_string())),
+        }
+    }
+
+    /// Signature, issuer, audience, expiry and nonce by the library; the rest here.
+    fn check(
+        &self,
+        id_token: &CoreIdToken,
+        access_token: &AccessToken,
+        verifier: &CoreIdTokenVerifier<'_>,
+        nonce: &Nonce,
+    ) -> Result<String, ClaimsVerificationError> {
+        let skewed = |seconds: i64| (seconds > now() + CLOCK_SKEW).then(|| "issued in the future".to_owned());
+        let verifier = verifier
+            .clone()
+            .set_issue_time_verifier_fn(|issued| skewed(issued.timestamp()).map_or(Ok(()), Err));
+        let claims = id_token.claims(&verifier, nonce)?;
+        let client_id = &self.endpoints.settings.client_id;
+        if claims
+            .authorized_party()
+            .is_some_and(|party| party.as_str() != client_id)
+        {
+            return Err(ClaimsVerificationError::InvalidAudience(
+                "azp is another client".to_owned(),
+            ));
+        }
+        let bound = is_bound(id_token, claims, access_token, &verifier)?;
+        is_for_us(access_token.secret(), client_id, bound)
+            .map_err(|why| ClaimsVerificationError::InvalidAudience(why.to_owned()))?;
+        Ok(claims.subject().to_string())
+    }
+}
+
+fn invalid(why: &str) -> LoginError {
+    LoginError::IdTokenInvalid(why.to_owned())
+}
+
+fn now() -> i64 {
+    i64::try_from(hivematrix_platform::unix_now()).unwrap_or(i64::MAX)
+}
+
+fn refusal<E, T>(error: RequestTokenError<E, T>) -> LoginError
+where
+    E: std::error::Error + 'static,
+    T: openidconnect::ErrorResponse + 'static,
+{
+    match error {
+        RequestTokenError::ServerResponse(answer) => LoginError::ProviderRefused(answer.to_string()),
+        RequestTokenError::Request(error) => LoginError::ProviderDown(error.to_string()),
+        RequestTokenError::Parse(error, _) => {
+            LoginError::ProviderDown(format!("its answer is unreadable at {}", error.path()))
+        }
+        RequestTokenError::Other(error) => LoginError::ProviderDown(error),
+    }
+}
+
+/// Whether the ID token vouches for the access token (`at_hash`, OpenID Connect Core §3.1.3.8). A wrong hash
+/// is an error, a missing one is not.
+fn is_bound(
+    id_token: &CoreIdToken,
+    claims: &CoreIdTokenClaims,
+    access_token: &AccessToken,
+    verifier: &CoreIdTokenVerifier<'_>,
+) -> Result<bool, ClaimsVerificationError> {
+    let Some(expected) = claims.access_token_hash() else {
+        return Ok(false);
+    };
+    let algorithm = id_token
+        .signing_alg()
+        .map_err(ClaimsVerificationError::SignatureVerification)?;
+    let key = id_token
+        .signing_key(verifier)
+        .map_err(ClaimsVerificationError::SignatureVerification)?;
+    match AccessTokenHash::from_token(access_token, algorithm, key) {
+        Ok(actual) if actual == *expected => Ok(true),
+        _ => Err(ClaimsVerificationError::Other(
+            "at_hash does not match the access token".to_owned(),
+        )),
+    }
+}
+
+/// The claims of an access token that say for whom it is. It came over the back channel, so its signature
+/// need not be looked at.
+#[derive(Deserialize)]
+struct Audience {
+    #[serde(default)]
+    azp: Option<String>,
+    #[serde(default)]
+    aud: OneOrMany,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for OneOrMany {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+/// An access token must have been issued to this client. One that cannot be read is accepted only if the ID
+/// token vouches for it.
+fn is_for_us(token: &str, client_id: &str, bound: bool) -> Result<(), &'static str> {
+    let mut parts = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return if bound {
+            Ok(())
+        } else {
+            Err("the access token is opaque and nothing vouches for it")
+        };
+    };
+    let payload = BASE64_URL_SAFE_NO_PAD
+        .decode(payload)
+        .map_err(|_| "the access token cannot be read")?;
+    let audience: Audience =
+        serde_json::from_slice(&payload).map_err(|_| "the access token cannot be read")?;
+    let named = match &audience.aud {
+        OneOrMany::One(one) => one == client_id,
+        OneOrMany::Many(many) => many.iter().any(|one| one == client_id),
+    };
+    match audience.azp {
+        Some(party) if party == client_id => Ok(()),
+        None if named => Ok(()),
+        Some(_) | None => Err("the access token is for another client"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(claims: &serde_json::Value) -> String {
+        format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
+    }
+
+    #[test]
+    fn an_access_token_for_another_client_is_refused() {
+        for (claims, good) in [
+            (serde_json::json!({"azp": "core-client", "aud": "account"}), true),
+            (
+                serde_json::json!({"azp": "core-client", "aud": ["account", "x"]}),
+                true,
+            ),
+            (serde_json::json!({"azp": "core-client"}), true),
+            (serde_json::json!({"aud": "core-client"}), true),
+            (serde_json::json!({"aud": ["x", "core-client"]}), true),
+            (serde_json::json!({"azp": "other", "aud": ["core-client"]}), false),
+            (serde_json::json!({"azp": "", "aud": ["core-client"]}), false),
+            (serde_json::json!({"aud": ["other"]}), false),
+            (serde_json::json!({}), false),
+            (serde_json::json!({"aud": 7}), false),
+        ] {
+            assert_eq!(
+                is_for_us(&token(&claims), "core-client", true).is_ok(),
+                good,
+                "{claims}"
+            );
+        }
+        assert!(is_for_us("a.!.b", "core-client", true).is_err());
+    }
+
+    #[test]
+    fn an_opaque_access_token_needs_an_id_token_that_vouches_for_it() {
+        assert!(is_for_us("opaque", "core-client", true).is_ok());
+        assert!(is_for_us("opaque", "core-client", false).is_err());
+    }
+}

@@ -1,0 +1,442 @@
+//! The identity provider and Core, as far as a login needs them, on a real socket; and a browser that goes
+//! through it. The provider is strict: it checks the client, the redirect URI, PKCE and that a code is used
+//! once.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use hivematrix_platform::{
+    CoreClient, ServiceName, SessionId, SessionRecord, Sessions, SigningKey, UserClaims, unix_now,
+};
+use http::HeaderValue;
+use http::header::COOKIE;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::store::Disturbed;
+use super::{minter, person, sealing, verifier};
+use crate::config::{Origin, Provider};
+use crate::identity::{
+    AttemptCookies, Begun, Completed, Login, LoginError, LoginFailed, LoginSettings, Logout, ReturnPath,
+    SessionView, ViewSettings, cookies,
+};
+
+pub(super) const ORIGIN: &str = "https://hive.example";
+const SECRET: &str = "s3cret:with/odd characters";
+
+/// What the provider is about to answer; a test may spoil it.
+pub(super) struct Tokens {
+    pub(super) id: Value,
+    pub(super) access: Value,
+    pub(super) algorithm: Algorithm,
+    pub(super) key: EncodingKey,
+    pub(super) bind: bool,
+    pub(super) opaque: bool,
+}
+
+pub(super) type Spoil = fn(&mut Tokens);
+
+/// What Core does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Core {
+    Works,
+    Fails,
+    Refuses,
+    MixesPeopleUp,
+    UsesAnotherStore,
+}
+
+struct Code {
+    challenge: String,
+    nonce: String,
+    redirect_uri: String,
+    sub: String,
+}
+
+/// Everything outside the gateway.
+pub(super) struct Outside {
+    pub(super) core: Mutex<Core>,
+    pub(super) spoil: Mutex<Option<Spoil>>,
+    pub(super) provider_fails: Mutex<bool>,
+    pub(super) forwarded: Mutex<Option<String>>,
+    pub(super) keys_fetched: AtomicUsize,
+    codes: Mutex<HashMap<String, Code>>,
+    sessions: Sessions,
+    key: SigningKey,
+}
+
+/// A key that is not the provider's.
+pub(super) fn foreign_key() -> EncodingKey {
+    EncodingKey::from_rsa_pem(super::core_key().to_pem().expose_secret().as_bytes()).unwrap()
+}
+
+fn encoded(key: &SigningKey) -> EncodingKey {
+    EncodingKey::from_rsa_pem(key.to_pem().expose_secret().as_bytes()).unwrap()
+}
+
+impl Outside {
+    fn new(store: &Arc<Disturbed>) -> Arc<Self> {
+        static KEY: std::sync::OnceLock<SigningKey> = std::sync::OnceLock::new();
+        Arc::new(Self {
+            core: Mutex::new(Core::Works),
+            spoil: Mutex::default(),
+            provider_fails: Mutex::default(),
+            forwarded: Mutex::default(),
+            keys_fetched: AtomicUsize::new(0),
+            codes: Mutex::default(),
+            sessions: Sessions::new(store.clone()),
+            key: KEY
+                .get_or_init(|| SigningKey::generate("provider").unwrap())
+                .clone(),
+        })
+    }
+
+    fn router(self: &Arc<Self>) -> Router {
+        let oidc = "/realms/hivematrix/protocol/openid-connect";
+        Router::new()
+            .route(&format!("{oidc}/token"), post(token))
+            .route(&format!("{oidc}/certs"), get(certs))
+            .route("/api/token/exchange", post(exchange))
+            .route("/api/token/revoke", post(revoke))
+            .with_state(self.clone())
+    }
+
+    /// A person signs in at the provider: the query with which it sends the browser back.
+    pub(super) fn sign_in(&self, location: &str, sub: &str) -> String {
+        let url = url::Url::parse(location).unwrap();
+        let asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        assert_eq!(
+            url.path(),
+            "/keycloak/realms/hivematrix/protocol/openid-connect/auth"
+        );
+        assert_eq!(url.origin().ascii_serialization(), ORIGIN);
+        assert_eq!(
+            (&*asked["response_type"], &*asked["client_id"]),
+            ("code", "core-client")
+        );
+        assert_eq!(
+            (&*asked["code_challenge_method"], &*asked["scope"]),
+            ("S256", "openid email profile")
+        );
+        let code = SessionId::generate().as_str().to_owned();
+        let (challenge, nonce) = (asked["code_challenge"].clone(), asked["nonce"].clone());
+        let (redirect_uri, sub) = (asked["redirect_uri"].clone(), sub.to_owned());
+        let query = format!("state={}&session_state=x&code={code}", asked["state"]);
+        self.codes.lock().unwrap().insert(
+            code,
+            Code {
+                challenge,
+                nonce,
+                redirect_uri,
+                sub,
+            },
+        );
+        query
+    }
+
+    fn tokens(&self, code: &Code) -> Tokens {
+        let now = unix_now();
+        let issuer = format!("{ORIGIN}/keycloak/realms/hivematrix");
+        let id = json!({
+            "iss": issuer, "sub": code.sub, "aud": "core-client", "azp": "core-client",
+            "iat": now, "exp": now + 300, "nonce": code.nonce,
+        });
+        let access = json!({
+            "iss": issuer, "sub": code.sub, "aud": "account", "azp": "core-client", "exp": now + 300,
+        });
+        Tokens {
+            id,
+            access,
+            algorithm: Algorithm::RS256,
+            key: encoded(&self.key),
+            bind: true,
+            opaque: false,
+        }
+    }
+}
+
+fn refuse(code: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": code }))).into_response()
+}
+
+async fn token(
+    State(outside): State<Arc<Outside>>,
+    headers: HeaderMap,
+    Form(form): Form<HashMap<String, String>>,
+) -> Response {
+    if *outside.provider_fails.lock().unwrap() {
+        return (StatusCode::BAD_GATEWAY, "<h1>oops</h1>").into_response();
+    }
+    let told = ["proto", "host", "port", "prefix"].map(|what| {
+        headers
+            .get(format!("x-forwarded-{what}"))
+            .map(|value| value.to_str().unwrap())
+            .unwrap_or_default()
+    });
+    *outside.forwarded.lock().unwrap() = Some(told.join(" "));
+    let secret: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+    let basic = format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("core-client:{secret}"))
+    );
+    if headers.get("authorization").is_none_or(|value| *value != *basic) {
+        return refuse("invalid_client");
+    }
+    let Some(code) = outside.codes.lock().unwrap().remove(&form["code"]) else {
+        return refuse("invalid_grant");
+    };
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"]));
+    if challenge != code.challenge || form["redirect_uri"] != code.redirect_uri {
+        return refuse("invalid_grant");
+    }
+    let mut tokens = outside.tokens(&code);
+    if let Some(spoil) = *outside.spoil.lock().unwrap() {
+        spoil(&mut tokens);
+    }
+    let sign = |claims: &Value| {
+        let mut header = Header::new(tokens.algorithm);
+        header.kid = Some("provider".to_owned());
+        jsonwebtoken::encode(&header, claims, &tokens.key).unwrap()
+    };
+    let access = if tokens.opaque {
+        code.sub.clone()
+    } else {
+        sign(&tokens.access)
+    };
+    if tokens.bind {
+        let hash = Sha256::digest(&access);
+        tokens.id["at_hash"] = BASE64_URL_SAFE_NO_PAD.encode(&hash[..16]).into();
+    }
+    let answer = json!({
+        "access_token": access, "refresh_token": "refresh", "token_type": "Bearer", "expires_in": 300,
+        "id_token": sign(&tokens.id),
+    });
+    Json(answer).into_response()
+}
+
+async fn certs(State(outside): State<Arc<Outside>>) -> Json<Value> {
+    outside.keys_fetched.fetch_add(1, SeqCst);
+    Json(json!({ "keys": [outside.key.jwk()] }))
+}
+
+/// The claims of a token, unverified.
+fn claims_of<T: serde::de::DeserializeOwned>(token: &str) -> T {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+async fn exchange(State(outside): State<Arc<Outside>>, Json(body): Json<Value>) -> Response {
+    let core = *outside.core.lock().unwrap();
+    match core {
+        Core::Fails => return (StatusCode::BAD_GATEWAY, Json(json!({"error": "down"}))).into_response(),
+        Core::Refuses => return (StatusCode::UNAUTHORIZED, Json(json!({"error": "no"}))).into_response(),
+        Core::Works | Core::MixesPeopleUp | Core::UsesAnotherStore => {}
+    }
+    let access = body["access_token"].as_str().unwrap();
+    let sub = match access.contains('.') {
+        true => claims_of::<Value>(access)["sub"].as_str().unwrap().to_owned(),
+        false => access.to_owned(),
+    };
+    let user = person(if core == Core::MixesPeopleUp {
+        "mallory"
+    } else {
+        &sub
+    });
+    let (session, now) = (SessionId::generate(), unix_now());
+    let (jwt, claims) = minter().user(&user, &session, now).unwrap();
+    let record = SessionRecord {
+        user_data: user,
+        created_at: now,
+        expires_at: claims.exp,
+        revoked: false,
+    };
+    if core != Core::UsesAnotherStore
+        && outside
+            .sessions
+            .create(&session, &record, Duration::from_secs(3600))
+            .await
+            .is_err()
+    {
+        return (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": "store"}))).into_response();
+    }
+    Json(json!({ "token": jwt })).into_response()
+}
+
+async fn revoke(State(outside): State<Arc<Outside>>, Json(body): Json<Value>) -> Response {
+    if *outside.core.lock().unwrap() == Core::Fails {
+        return (StatusCode::BAD_GATEWAY, Json(json!({"error": "down"}))).into_response();
+    }
+    let claims: UserClaims = claims_of(body["token"].as_str().unwrap());
+    match outside.sessions.revoke(&claims.jti).await {
+        Ok(_) => Json(json!({ "message": "Session revoked successfully" })).into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": "store"}))).into_response(),
+    }
+}
+
+/// A gateway's identity, and what is outside.
+pub(super) struct Site {
+    pub(super) outside: Arc<Outside>,
+    pub(super) store: Arc<Disturbed>,
+    pub(super) view: Arc<SessionView>,
+    pub(super) login: Login,
+    pub(super) logout: Logout,
+    pub(super) origin: Origin,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Site {
+    pub(super) async fn start() -> Self {
+        Self::with(LoginSettings {
+            grace: Duration::from_millis(200),
+            ..LoginSettings::default()
+        })
+        .await
+    }
+
+    pub(super) async fn with(settings: LoginSettings) -> Self {
+        let store = Arc::new(Disturbed::default());
+        let outside = Outside::new(&store);
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .unwrap();
+        let base: url::Url = format!("http://{}/", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        let router = outside.router();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let view = SessionView::new(store.clone(), verifier(), sealing(), ViewSettings::default());
+        let http = hivematrix_platform::http_client::internal().unwrap();
+        let caller = ServiceName::parse("nexus").unwrap();
+        let core = Arc::new(CoreClient::new(http, base.clone(), caller, None));
+        let provider = Provider::new(base, SECRET.to_owned().into());
+        let logout = Logout::with_provider(
+            provider.clone(),
+            store.clone(),
+            sealing(),
+            core.clone(),
+            view.clone(),
+        );
+        let login = Login::with_settings(
+            provider,
+            settings,
+            store.clone(),
+            sealing(),
+            core,
+            verifier(),
+            view.clone(),
+        );
+        let login = login.unwrap();
+        Self {
+            outside,
+            store,
+            view,
+            login,
+            logout,
+            origin: ORIGIN.parse().unwrap(),
+            server,
+        }
+    }
+
+    /// What is outside goes away altogether.
+    pub(super) fn cut_off(&self) {
+        self.server.abort();
+    }
+
+    pub(super) async fn begin(&self, browser: &mut Browser, next: &str) -> Result<Begun, LoginError> {
+        let next = ReturnPath::parse(next).unwrap();
+        let begun = self
+            .login
+            .begin(&self.origin, &next, &browser.attempts(), Some(browser.address))
+            .await?;
+        browser.take(&begun.set_cookies);
+        Ok(begun)
+    }
+
+    pub(super) async fn complete(
+        &self,
+        browser: &mut Browser,
+        query: &str,
+    ) -> Result<Completed, LoginFailed> {
+        let (attempts, current) = (browser.attempts(), browser.handle());
+        let done = self.login.complete(&self.origin, query, &attempts, current).await;
+        browser.take(match &done {
+            Ok(completed) => &completed.set_cookies,
+            Err(failed) => &failed.set_cookies,
+        });
+        done
+    }
+
+    /// A whole login.
+    pub(super) async fn sign_in(&self, browser: &mut Browser, sub: &str) -> Result<Completed, LoginFailed> {
+        let begun = self.begin(browser, "/codex/").await.unwrap();
+        let query = self.outside.sign_in(&begun.location, sub);
+        self.complete(browser, &query).await
+    }
+}
+
+/// A browser's cookies.
+#[derive(Clone)]
+pub(super) struct Browser {
+    cookies: HashMap<String, String>,
+    pub(super) address: IpAddr,
+}
+
+impl Browser {
+    pub(super) fn new() -> Self {
+        Self {
+            cookies: HashMap::new(),
+            address: Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    pub(super) fn take(&mut self, set_cookies: &[String]) {
+        for cookie in set_cookies {
+            assert!(
+                cookie.contains("; Path=/; Secure; HttpOnly; SameSite=Lax"),
+                "{cookie}"
+            );
+            let (name, rest) = cookie.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    fn headers(&self) -> http::HeaderMap {
+        let line: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        http::HeaderMap::from_iter([(COOKIE, HeaderValue::try_from(line.join("; ")).unwrap())])
+    }
+
+    pub(super) fn attempts(&self) -> AttemptCookies {
+        cookies::attempt_cookies(&self.headers())
+    }
+
+    pub(super) fn handle(&self) -> Option<crate::identity::Handle> {
+        cookies::session_handle(&self.headers()).unwrap()
+    }
+}
