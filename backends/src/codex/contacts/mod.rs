@@ -1,0 +1,85 @@
+//! Contacts: the people at a company whom one calls or writes to.
+//!
+//! Here is what a contact is and which values are acceptable. `store` keeps them, `pages` and `views` show them to
+//! people, `api` to programs. A contact belongs to one company and goes with it.
+
+pub(crate) mod api;
+pub(crate) mod pages;
+pub(crate) mod store;
+pub(crate) mod views;
+
+use serde::{Deserialize, Serialize};
+
+use super::fields::{
+    FieldErrors, null_is_empty, optional_email, optional_line, optional_phone, required_line,
+};
+
+/// Longest name, in characters.
+const NAME: usize = 200;
+/// Longest title, in characters.
+const TITLE: usize = 100;
+
+/// A contact as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Contact {
+    /// Its number; never used again after it was deleted.
+    pub(crate) id: i64,
+    /// The company it belongs to.
+    pub(crate) company_id: i64,
+    /// What is known of the person.
+    #[serde(flatten)]
+    pub(crate) details: Details,
+}
+
+/// What is known of a contact: every value has passed [`Typed::check`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Details {
+    /// The person's name.
+    pub(crate) name: String,
+    /// What they do at the company.
+    pub(crate) title: Option<String>,
+    /// As people write it.
+    pub(crate) email: Option<String>,
+    /// As people write it.
+    pub(crate) phone: Option<String>,
+}
+
+/// What somebody typed into the form or sent as JSON.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) name: String,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) title: String,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) email: String,
+    #[serde(deserialize_with = "null_is_empty")]
+    pub(crate) phone: String,
+}
+
+impl Typed {
+    /// The details, or everything that is wrong with them.
+    pub(crate) fn check(&self) -> Result<Details, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let details = Details {
+            name: required_line("name", &self.name, NAME, &mut errors),
+            title: optional_line("title", &self.title, TITLE, &mut errors),
+            email: optional_email("email", &self.email, &mut errors),
+            phone: optional_phone("phone", &self.phone, &mut errors),
+        };
+        errors.unless_any(details)
+    }
+}
+
+impl From<&Details> for Typed {
+    fn from(details: &Details) -> Self {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        Self {
+            name: details.name.clone(),
+            title: text(&details.title),
+            email: text(&details.email),
+            phone: text(&details.phone),
+        }
+    }
+}

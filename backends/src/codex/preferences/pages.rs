@@ -1,0 +1,205 @@
+//! The settings page: a plain form for theme, colours and home page.
+
+use axum::{
+    Form,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use hivematrix_platform::ServiceName;
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{COLORS, Choices, DEFAULT_HOME_PAGE, THEMES};
+use crate::{
+    codex::{
+        Codex, Visitor, agents,
+        agents::Agent,
+        controls::{Done, heading, line, summary},
+        fields::FieldErrors,
+        refusal::database_failed,
+    },
+    kit::{Page, Prefix, Rejection, choice, page},
+};
+
+/// What somebody chose in the form.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    theme_preference: String,
+    color_theme: String,
+    home_page: String,
+}
+
+impl From<&Choices> for Typed {
+    fn from(choices: &Choices) -> Self {
+        Self {
+            theme_preference: choices.theme.as_str().to_owned(),
+            color_theme: choices.color_theme.as_str().to_owned(),
+            home_page: choices
+                .home_page
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl Typed {
+    /// The same as the JSON API would get it, so that both are checked by the same rules.
+    fn as_json(&self) -> Map<String, Value> {
+        [
+            ("theme_preference", &self.theme_preference),
+            ("color_theme", &self.color_theme),
+            ("home_page", &self.home_page),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Value::from(value.as_str())))
+        .collect()
+    }
+}
+
+/// What happened before the page was shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct After {
+    done: Done,
+}
+
+/// `GET /settings`
+pub(crate) async fn show(
+    State(codex): State<Codex>,
+    visitor: Visitor,
+    prefix: Prefix,
+    Query(after): Query<After>,
+) -> Page {
+    match &visitor.agent {
+        Some(agent) => {
+            let typed = Typed::from(&agent.choices);
+            settings(
+                &prefix,
+                &codex.home_pages,
+                agent,
+                &typed,
+                &FieldErrors::default(),
+                after.done,
+            )
+        }
+        None => nobody(),
+    }
+}
+
+/// `POST /settings`
+pub(crate) async fn save(
+    State(codex): State<Codex>,
+    visitor: Visitor,
+    prefix: Prefix,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Rejection> {
+    let Some(agent) = visitor.agent else {
+        return Ok((StatusCode::NOT_FOUND, nobody()).into_response());
+    };
+    match agent.choices.changed(&typed.as_json(), &codex.home_pages) {
+        Ok(choices) => {
+            agents::choose(&codex.pool, agent.id, &choices)
+                .await
+                .map_err(database_failed)?;
+            Ok(prefix.see_other(&format!("/settings?done={}", Done::SettingsSaved)))
+        }
+        Err(errors) => {
+            let page = settings(&prefix, &codex.home_pages, &agent, &typed, &errors, Done::Nothing);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
+}
+
+fn settings(
+    prefix: &Prefix,
+    offered: &[ServiceName],
+    agent: &Agent,
+    typed: &Typed,
+    errors: &FieldErrors,
+    done: Done,
+) -> Page {
+    let themes: Vec<_> = THEMES
+        .iter()
+        .map(|(theme, label)| (theme.as_str(), *label))
+        .collect();
+    let colors: Vec<_> = COLORS
+        .iter()
+        .map(|(color, label)| (color.as_str(), *label))
+        .collect();
+    page(
+        "Settings · Codex",
+        html! {
+            main {
+                (heading("Settings", Some(&format!("{} · {}", agent.name, agent.email)), html! {}))
+                (done.notice())
+                section .card {
+                    div .card__header { h2 .card__title { "Appearance and home page" } }
+                    div .card__body {
+                        (summary(errors, label))
+                        form .form method="post" action=(prefix.url("/settings")) {
+                            (choice("theme_preference", label("theme_preference"), &themes, &typed.theme_preference))
+                            (choice("color_theme", label("color_theme"), &colors, &typed.color_theme))
+                            (home_page(offered, agent.choices.home_page.as_ref(), typed, errors))
+                            div .form__actions {
+                                button .btn .btn--primary type="submit" { span .btn__label { "Save settings" } }
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// A choice of services where it is known which there are, else a name to write.
+fn home_page(
+    offered: &[ServiceName],
+    current: Option<&ServiceName>,
+    typed: &Typed,
+    errors: &FieldErrors,
+) -> Markup {
+    let name = "home_page";
+    if offered.is_empty() {
+        return line(name, label(name), &typed.home_page, "text", false, errors);
+    }
+    let default = format!("Default ({DEFAULT_HOME_PAGE})");
+    let mut options = vec![("", default.as_str())];
+    options.extend(offered.iter().map(|service| (service.as_str(), service.as_str())));
+    if let Some(current) = current.filter(|current| !offered.contains(current)) {
+        options.push((current.as_str(), current.as_str()));
+    }
+    choice(name, label(name), &options, &typed.home_page)
+}
+
+fn label(field: &'static str) -> &'static str {
+    match field {
+        "theme_preference" => "Theme",
+        "color_theme" => "Colours",
+        "home_page" => "Home page",
+        other => other,
+    }
+}
+
+/// For who has no e-mail address: there is nothing to keep their choice under.
+fn nobody() -> Page {
+    page(
+        "Settings · Codex",
+        html! {
+            main {
+                (heading("Settings", None, html! {}))
+                section .card {
+                    div .card__body {
+                        div .alert .alert--warning role="status" {
+                            "Your account has no e-mail address, so Codex cannot remember settings for you. "
+                            "Please ask an administrator to add one."
+                        }
+                    }
+                }
+            }
+        },
+    )
+}

@@ -1,0 +1,92 @@
+//! What Codex answers when something cannot be done: one place for each kind of reason.
+//!
+//! The form of a refusal, page or problem+json, is the kit's business.
+
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::JsonRejection},
+    http::request::Parts,
+};
+use serde::de::DeserializeOwned;
+
+use super::{companies::store::SaveError, fields::FieldErrors};
+use crate::kit::Rejection;
+
+/// The database failed: nobody's fault but ours. When it is only busy, the client is told to come again.
+pub(crate) fn database_failed(error: sqlx::Error) -> Rejection {
+    let busy = match &error {
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => error.message().contains("is locked"),
+        _ => false,
+    };
+    if busy {
+        tracing::warn!(reason = "database_busy", %error, "the database is busy");
+        Rejection::unavailable("Codex is busy. Please try again in a moment.", 1)
+    } else {
+        Rejection::internal(error)
+    }
+}
+
+/// Values that cannot be accepted, for a program: 400, with every field's name and what was expected.
+pub(crate) fn bad_fields(errors: &FieldErrors) -> Rejection {
+    Rejection::bad_request(errors.sentences()).with("errors", errors)
+}
+
+/// A company was not saved, for a program: 404, 409 with the field's name, or 500.
+pub(crate) fn not_saved(error: SaveError) -> Rejection {
+    match error {
+        SaveError::Missing => no_company(),
+        SaveError::Refused(errors) => Rejection::conflict(errors.sentences()).with("errors", &errors),
+        SaveError::Database(error) => database_failed(error),
+    }
+}
+
+/// 404 for a company.
+pub(crate) fn no_company() -> Rejection {
+    Rejection::not_found("There is no such company. It may have been deleted.")
+}
+
+/// 404 for a contact.
+pub(crate) fn no_contact() -> Rejection {
+    Rejection::not_found("There is no such contact. It may have been deleted.")
+}
+
+/// The numbers in a path. What is not a number cannot name anything, so it is 404, not 400.
+pub(crate) struct Ids<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let Path(ids) = Path::<T>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Rejection::not_found("There is nothing under this address."))?;
+        Ok(Self(ids))
+    }
+}
+
+/// A JSON body. Anything else is 400 in a sentence of our own, without the parser's wording.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(error) => {
+                let detail = match &error {
+                    JsonRejection::MissingJsonContentType(_) => {
+                        "The body must be JSON, sent as application/json."
+                    }
+                    JsonRejection::JsonSyntaxError(_) => "The body is not well-formed JSON.",
+                    JsonRejection::JsonDataError(_) => {
+                        "The body must be a JSON object whose values are texts or null."
+                    }
+                    _ => "The body could not be read.",
+                };
+                Err(Rejection::new(error.status(), detail))
+            }
+        }
+    }
+}
