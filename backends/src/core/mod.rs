@@ -71,7 +71,6 @@ struct Core {
 }
 
 /// Core's endpoints, to be served on loopback.
-#[must_use]
 pub fn router(settings: CoreSettings) -> Router {
     let jwks = settings.minter.jwks();
     let keys = StaticKeys::new(&jwks);

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use hivematrix_platform::{ServiceName, unix_now};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 

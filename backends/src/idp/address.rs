@@ -141,7 +141,8 @@ mod tests {
     fn the_issuer_follows_the_address_and_is_always_a_configured_one() {
         let bases = bases();
         let issuer = |pairs: &[_]| bases.of(&headers(pairs)).map(|base| base.issuer.clone());
-        let local = Some("http://localhost:8000/keycloak/realms/hivematrix".to_owned());
+        let first = "http://localhost:8000/keycloak/realms/hivematrix";
+        let local = Some(first.to_owned());
         let secure = Some("https://127.0.0.1:8443/keycloak/realms/hivematrix".to_owned());
         let forwarded = [
             ("x-forwarded-proto", "http"),
@@ -178,7 +179,7 @@ mod tests {
         ] {
             assert_eq!(issuer(foreign), None, "{foreign:?}");
         }
-        assert_eq!(bases.of_or_first(&headers(&[])).unwrap().issuer, local.unwrap());
+        assert_eq!(bases.of_or_first(&headers(&[])).unwrap().issuer, first);
     }
 
     #[test]

@@ -31,16 +31,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone> Expiring<K, V> {
 
     /// Adds or replaces.
     pub(super) fn insert(&self, key: K, value: V, expires: u64, now: u64) {
-        let mut inner = self.lock();
-        inner.remove(&key);
-        while let Some((end, first)) = inner.ends.first().cloned() {
-            if end > now && inner.entries.len() < self.capacity {
-                break;
-            }
-            inner.remove(&first);
-        }
-        inner.ends.insert((expires, key.clone()));
-        inner.entries.insert(key, (expires, value));
+        self.lock().insert(key, value, expires, now, self.capacity);
     }
 
     pub(super) fn get(&self, key: &K, now: u64) -> Option<V> {
@@ -59,17 +50,17 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone> Expiring<K, V> {
             .map(|(_, value)| value)
     }
 
-    /// Changes an entry, or adds `fresh` which expires at `expires`; returns what is there then.
-    pub(super) fn update(&self, key: K, fresh: (V, u64), now: u64, change: impl FnOnce(&mut V)) -> V {
-        if let Some((expires, value)) = self.lock().entries.get_mut(&key)
-            && now < *expires
+    /// Changes an entry, or adds `fresh` which expires at `expires`, in one step; returns what is there then.
+    pub(super) fn update(&self, key: K, fresh: V, expires: u64, now: u64, change: impl FnOnce(&mut V)) -> V {
+        let mut inner = self.lock();
+        if let Some((end, value)) = inner.entries.get_mut(&key)
+            && now < *end
         {
             change(value);
             return value.clone();
         }
-        let (value, expires) = fresh;
-        self.insert(key, value.clone(), expires, now);
-        value
+        inner.insert(key, fresh.clone(), expires, now, self.capacity);
+        fresh
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<K, V>> {
@@ -84,6 +75,18 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone> Expiring<K, V> {
 }
 
 impl<K: Clone + Eq + Hash + Ord, V> Inner<K, V> {
+    fn insert(&mut self, key: K, value: V, expires: u64, now: u64, capacity: usize) {
+        self.remove(&key);
+        while let Some((end, first)) = self.ends.first().cloned() {
+            if end > now && self.entries.len() < capacity {
+                break;
+            }
+            self.remove(&first);
+        }
+        self.ends.insert((expires, key.clone()));
+        self.entries.insert(key, (expires, value));
+    }
+
     fn remove(&mut self, key: &K) -> Option<(u64, V)> {
         let (expires, value) = self.entries.remove(key)?;
         self.ends.remove(&(expires, key.clone()));

@@ -27,7 +27,7 @@ impl Throttle {
     pub(super) fn attempt(&self, username: &str, now: u64) -> bool {
         let count = self
             .0
-            .update(username.to_owned(), (1, now + WINDOW), now, |count| *count += 1);
+            .update(username.to_owned(), 1, now + WINDOW, now, |count| *count += 1);
         count <= ATTEMPTS
     }
 

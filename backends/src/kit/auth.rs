@@ -162,10 +162,7 @@ async fn guarded(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Rejection> {
-    let caller = auth
-        .caller(request.headers())
-        .await
-        .map_err(IntoResponse::into_response)?;
+    let caller = auth.caller(request.headers()).await?;
     caller.must_be(access)?;
     request.extensions_mut().insert(Known(caller));
     Ok(next.run(request).await)

@@ -35,6 +35,7 @@ impl Rejection {
             detail: detail.into(),
             challenge: None,
             retry_after: None,
+            extra: Map::new(),
         }
     }
 
@@ -117,12 +118,12 @@ impl Rejection {
         &self.detail
     }
 
-    /// Writes the refusal down for whoever asked: `path` as the browser sees it, `id` of the request.
-    pub(super) fn render(&self, headers: &HeaderMap, path: &str, id: &str) -> Response {
+    /// Writes the refusal down for whoever asked by the request called `id`.
+    pub(super) fn render(&self, headers: &HeaderMap, id: &str) -> Response {
         let mut response = if wants_page(headers) {
             self.as_page(id)
         } else {
-            self.as_problem(Some(path), Some(id))
+            self.as_problem(Some(id))
         };
         self.decorate(&mut response);
         response

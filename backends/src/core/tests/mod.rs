@@ -3,6 +3,7 @@
 
 mod service_tokens;
 mod sessions;
+mod with_provider;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -267,3 +267,12 @@ async fn an_expired_access_token_is_refused() {
     let status = world.userinfo(tokens["access_token"].as_str().unwrap()).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn of_many_who_redeem_a_code_at_once_one_gets_tokens() {
+    let world = World::start().await;
+    let code = Browser::new(&world).sign_in(&request(&[]), "admin").await;
+    let attempts = (0..8).map(|_| world.redeem(&code));
+    let answers = futures_util::future::join_all(attempts).await;
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 1);
+}
