@@ -14,20 +14,17 @@ use hivematrix_platform::{
 use tokio::time::sleep;
 
 use super::answer::Answer;
-use super::attempts::{AddressRates, AttemptCookie, AttemptCookies, AttemptLimits};
+use super::attempts::{AddressRates, AttemptCookie, AttemptCookies};
 use super::caller::{Identity, Refused};
 use super::cookies;
-use super::login_error::LoginError;
+use super::login_error::{LoginError, LoginFailed};
+use super::login_settings::LoginSettings;
 use super::oidc::{Oidc, SignedIn};
 use super::record::{AttemptRecord, GatewaySession, OpenAttempt, Records};
 use super::return_path::ReturnPath;
 use super::user_sessions::{UserSession, UserSessions};
 use super::view::SessionView;
 use crate::config::{Config, Origin, Provider};
-
-/// How long the browser's earlier session stays good after a new login: requests of other tabs may still be
-/// on their way with the old cookie.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// Begins and completes logins.
 pub struct Login {
@@ -39,30 +36,6 @@ pub struct Login {
     user_sessions: UserSessions,
     rates: AddressRates,
     settings: LoginSettings,
-}
-
-/// What an operator decides about logins.
-#[derive(Clone, Debug)]
-pub struct LoginSettings {
-    /// How many attempts there may be, and how long they last.
-    pub attempts: AttemptLimits,
-    /// How long after its login a session ends at the latest. Default 12 hours.
-    pub lifetime: Duration,
-    /// Sessions one user may have; beyond, the oldest ends. Default 50.
-    pub sessions_per_user: usize,
-    /// How long the browser's earlier session stays good after a new login. Default 30 s.
-    pub grace: Duration,
-}
-
-impl Default for LoginSettings {
-    fn default() -> Self {
-        Self {
-            attempts: AttemptLimits::default(),
-            lifetime: Duration::from_secs(12 * 3600),
-            sessions_per_user: 50,
-            grace: GRACE,
-        }
-    }
 }
 
 /// A login that has begun: send the browser there, with these cookies.
@@ -85,25 +58,6 @@ pub struct Completed {
     pub identity: Option<Arc<Identity>>,
 }
 
-/// A login that has failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct LoginFailed {
-    /// Why.
-    #[source]
-    pub error: LoginError,
-    /// Where the person wanted to go: for a link that tries again.
-    pub next: ReturnPath,
-    /// `Set-Cookie` values.
-    pub set_cookies: Vec<String>,
-}
-
-impl From<LoginFailed> for LoginError {
-    fn from(failed: LoginFailed) -> Self {
-        failed.error
-    }
-}
-
 /// An attempt whose answer may be used, once.
 struct Opened {
     attempt: OpenAttempt,
@@ -123,16 +77,7 @@ impl Login {
         verifier: Arc<Verifier>,
         view: Arc<SessionView>,
     ) -> Result<Self, reqwest::Error> {
-        let settings = LoginSettings {
-            attempts: AttemptLimits {
-                per_browser: config.limits.attempts_per_browser,
-                per_address: config.limits.attempts_per_address,
-                ..AttemptLimits::default()
-            },
-            lifetime: config.sessions.lifetime,
-            sessions_per_user: config.limits.sessions_per_user,
-            grace: GRACE,
-        };
+        let settings = LoginSettings::of(config);
         Self::with_settings(
             config.provider.clone(),
             settings,

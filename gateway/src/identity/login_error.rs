@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use hivematrix_platform::StoreError;
 
 use super::record::RecordError;
+use super::return_path::ReturnPath;
 
 /// A login that could not be begun or completed. The texts inside are for logs, never for the browser.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -48,6 +49,25 @@ pub enum LoginError {
     /// Too many logins were begun from this address.
     #[error("too many login attempts")]
     TooManyAttempts,
+}
+
+/// A login that has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct LoginFailed {
+    /// Why.
+    #[source]
+    pub error: LoginError,
+    /// Where the person wanted to go: for a link that tries again.
+    pub next: ReturnPath,
+    /// `Set-Cookie` values.
+    pub set_cookies: Vec<String>,
+}
+
+impl From<LoginFailed> for LoginError {
+    fn from(failed: LoginFailed) -> Self {
+        failed.error
+    }
 }
 
 impl LoginError {

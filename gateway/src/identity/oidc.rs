@@ -157,7 +157,7 @@ impl Oidc {
         let keys = self.keys.current();
         let check = |keys: &CoreJsonWebKeySet| {
             let client = self.client(origin, keys)?;
-            Ok(self.check(id_token, access_token, &client.id_token_verifier(), &nonce))
+            Ok::<_, LoginError>(self.check(id_token, access_token, &client.id_token_verifier(), &nonce))
         };
         match check(&keys)? {
             Err(ClaimsVerificationError::SignatureVerification(_)) => {

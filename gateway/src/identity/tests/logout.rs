@@ -5,7 +5,8 @@ use std::time::Duration;
 use hivematrix_platform::{SessionId, Sessions, Store as _};
 
 use super::eventually;
-use super::outside::{Browser, Core, ORIGIN, Site};
+use super::outside::{Core, ORIGIN};
+use super::site::{Browser, Site};
 use crate::identity::{Ended, Handle, Refused};
 
 struct SignedIn {

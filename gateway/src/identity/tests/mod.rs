@@ -6,8 +6,10 @@ mod login;
 mod logout;
 mod outside;
 mod refusals;
+mod site;
 mod store;
 mod streams;
+mod tokens;
 mod view;
 mod world;
 

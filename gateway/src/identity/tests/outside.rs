@@ -1,9 +1,7 @@
-//! The identity provider and Core, as far as a login needs them, on a real socket; and a browser that goes
-//! through it. The provider is strict: it checks the client, the redirect URI, PKCE and that a code is used
-//! once.
+//! The identity provider and Core, as far as a login needs them. The provider is strict: it checks the
+//! client, the redirect URI, PKCE and that a code is used once.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,26 +13,17 @@ use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use hivematrix_platform::{
-    CoreClient, ServiceName, SessionId, SessionRecord, Sessions, SigningKey, UserClaims, unix_now,
-};
-use http::HeaderValue;
-use http::header::COOKIE;
+use hivematrix_platform::{SessionId, SessionRecord, Sessions, SigningKey, UserClaims, unix_now};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::store::Disturbed;
-use super::{minter, person, sealing, verifier};
-use crate::config::{Origin, Provider};
-use crate::identity::{
-    AttemptCookies, Begun, Completed, Login, LoginError, LoginFailed, LoginSettings, Logout, ReturnPath,
-    SessionView, ViewSettings, cookies,
-};
+use super::{minter, person};
 
 pub(super) const ORIGIN: &str = "https://hive.example";
-const SECRET: &str = "s3cret:with/odd characters";
+pub(super) const SECRET: &str = "s3cret:with/odd characters";
 
 /// What the provider is about to answer; a test may spoil it.
 pub(super) struct Tokens {
@@ -87,7 +76,7 @@ fn encoded(key: &SigningKey) -> EncodingKey {
 }
 
 impl Outside {
-    fn new(store: &Arc<Disturbed>) -> Arc<Self> {
+    pub(super) fn new(store: &Arc<Disturbed>) -> Arc<Self> {
         static KEY: std::sync::OnceLock<SigningKey> = std::sync::OnceLock::new();
         Arc::new(Self {
             core: Mutex::new(Core::Works),
@@ -103,7 +92,7 @@ impl Outside {
         })
     }
 
-    fn router(self: &Arc<Self>) -> Router {
+    pub(super) fn router(self: &Arc<Self>) -> Router {
         let oidc = "/realms/hivematrix/protocol/openid-connect";
         Router::new()
             .route(&format!("{oidc}/token"), post(token))
@@ -282,161 +271,5 @@ async fn revoke(State(outside): State<Arc<Outside>>, Json(body): Json<Value>) ->
     match outside.sessions.revoke(&claims.jti).await {
         Ok(_) => Json(json!({ "message": "Session revoked successfully" })).into_response(),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": "store"}))).into_response(),
-    }
-}
-
-/// A gateway's identity, and what is outside.
-pub(super) struct Site {
-    pub(super) outside: Arc<Outside>,
-    pub(super) store: Arc<Disturbed>,
-    pub(super) view: Arc<SessionView>,
-    pub(super) login: Login,
-    pub(super) logout: Logout,
-    pub(super) origin: Origin,
-    server: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-impl Site {
-    pub(super) async fn start() -> Self {
-        Self::with(LoginSettings {
-            grace: Duration::from_millis(200),
-            ..LoginSettings::default()
-        })
-        .await
-    }
-
-    pub(super) async fn with(settings: LoginSettings) -> Self {
-        let store = Arc::new(Disturbed::default());
-        let outside = Outside::new(&store);
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .unwrap();
-        let base: url::Url = format!("http://{}/", listener.local_addr().unwrap())
-            .parse()
-            .unwrap();
-        let router = outside.router();
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let view = SessionView::new(store.clone(), verifier(), sealing(), ViewSettings::default());
-        let http = hivematrix_platform::http_client::internal().unwrap();
-        let caller = ServiceName::parse("nexus").unwrap();
-        let core = Arc::new(CoreClient::new(http, base.clone(), caller, None));
-        let provider = Provider::new(base, SECRET.to_owned().into());
-        let logout = Logout::with_provider(
-            provider.clone(),
-            store.clone(),
-            sealing(),
-            core.clone(),
-            view.clone(),
-        );
-        let login = Login::with_settings(
-            provider,
-            settings,
-            store.clone(),
-            sealing(),
-            core,
-            verifier(),
-            view.clone(),
-        );
-        let login = login.unwrap();
-        Self {
-            outside,
-            store,
-            view,
-            login,
-            logout,
-            origin: ORIGIN.parse().unwrap(),
-            server,
-        }
-    }
-
-    /// What is outside goes away altogether.
-    pub(super) fn cut_off(&self) {
-        self.server.abort();
-    }
-
-    pub(super) async fn begin(&self, browser: &mut Browser, next: &str) -> Result<Begun, LoginError> {
-        let next = ReturnPath::parse(next).unwrap();
-        let begun = self
-            .login
-            .begin(&self.origin, &next, &browser.attempts(), Some(browser.address))
-            .await?;
-        browser.take(&begun.set_cookies);
-        Ok(begun)
-    }
-
-    pub(super) async fn complete(
-        &self,
-        browser: &mut Browser,
-        query: &str,
-    ) -> Result<Completed, LoginFailed> {
-        let (attempts, current) = (browser.attempts(), browser.handle());
-        let done = self.login.complete(&self.origin, query, &attempts, current).await;
-        browser.take(match &done {
-            Ok(completed) => &completed.set_cookies,
-            Err(failed) => &failed.set_cookies,
-        });
-        done
-    }
-
-    /// A whole login.
-    pub(super) async fn sign_in(&self, browser: &mut Browser, sub: &str) -> Result<Completed, LoginFailed> {
-        let begun = self.begin(browser, "/codex/").await.unwrap();
-        let query = self.outside.sign_in(&begun.location, sub);
-        self.complete(browser, &query).await
-    }
-}
-
-/// A browser's cookies.
-#[derive(Clone)]
-pub(super) struct Browser {
-    cookies: HashMap<String, String>,
-    pub(super) address: IpAddr,
-}
-
-impl Browser {
-    pub(super) fn new() -> Self {
-        Self {
-            cookies: HashMap::new(),
-            address: Ipv4Addr::LOCALHOST.into(),
-        }
-    }
-
-    pub(super) fn take(&mut self, set_cookies: &[String]) {
-        for cookie in set_cookies {
-            assert!(
-                cookie.contains("; Path=/; Secure; HttpOnly; SameSite=Lax"),
-                "{cookie}"
-            );
-            let (name, rest) = cookie.split_once('=').unwrap();
-            let value = rest.split(';').next().unwrap();
-            if cookie.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-    }
-
-    fn headers(&self) -> http::HeaderMap {
-        let line: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        http::HeaderMap::from_iter([(COOKIE, HeaderValue::try_from(line.join("; ")).unwrap())])
-    }
-
-    pub(super) fn attempts(&self) -> AttemptCookies {
-        cookies::attempt_cookies(&self.headers())
-    }
-
-    pub(super) fn handle(&self) -> Option<crate::identity::Handle> {
-        cookies::session_handle(&self.headers()).unwrap()
     }
 }
