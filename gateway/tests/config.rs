@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hivematrix_gateway::config::{
-    Config, Core, Environment, OVERRIDES, Origin, Problems, Provider, PublicPath, SealingKeysSource, Service, Severity,
+    Codex, Config, Core, Environment, OVERRIDES, Origin, Problems, Provider, PublicPath, SealingKeysSource, Service, Severity,
     StoreChoice, Upstream, Watch, keys,
 };
 use hivematrix_platform::{Access, PermissionLevel, SealingKeys, ServiceName};
@@ -302,14 +302,20 @@ fn a_configuration_can_be_made_in_code() {
     let provider = Provider::new("http://localhost:8080".parse().unwrap(), "s3cret".into());
     let core = Core::new("http://localhost:5000".parse().unwrap());
     let codex = Service::new(ServiceName::parse("codex").unwrap(), Upstream::parse("http://localhost:5010").unwrap());
-    let config =
-        Config::minimal("127.0.0.1:0".parse().unwrap(), origin, provider, core).with_service(codex.clone());
+    let mut config =
+        Config::minimal("127.0.0.1:0".parse().unwrap(), origin, provider, core).with_service(codex);
+    config.codex = Some(Codex::new("http://localhost:5010".parse().unwrap()));
     let written = format!("{MINIMAL}\n[services.codex]\nurl = \"http://localhost:5010\"\n");
     let read = parse(&written, &environment()).unwrap();
     assert_eq!(config.services, read.services);
     assert_eq!((config.limits.clone(), config.timeouts.clone()), (read.limits.clone(), read.timeouts.clone()));
     assert_eq!(config.needs_restart(&config), [""; 0]);
     assert_eq!(config.needs_restart(&read), ["server.listen"]);
+    let mut other = config.clone();
+    other.provider.client_secret = "another".into();
+    other.core.issuer = "hivematrix.core".to_owned();
+    other.limits.body_bytes = 7;
+    assert_eq!(config.needs_restart(&other), ["provider", "core"]);
 }
 
 #[tokio::test]

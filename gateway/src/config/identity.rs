@@ -175,25 +175,35 @@ pub(super) const DEFAULT_CODEX_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a page waits for preferences unless told otherwise.
 pub(super) const DEFAULT_CODEX_DEADLINE: Duration = Duration::from_millis(150);
 
-impl Sessions {
-    /// Whether two settings come to the same.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        let same_store = match (&self.store, &other.store) {
-            (StoreChoice::Redis(a), StoreChoice::Redis(b)) => a.expose_secret() == b.expose_secret(),
-            (StoreChoice::Memory, StoreChoice::Memory) => true,
-            (StoreChoice::Redis(_), StoreChoice::Memory) | (StoreChoice::Memory, StoreChoice::Redis(_)) => false,
+/// Whether two configurations agree in everything of this file; what differs needs other clients and caches.
+pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'static str, bool)> {
+    let sessions = |config: &super::Config| {
+        let sessions = &config.sessions;
+        let store = match &sessions.store {
+            StoreChoice::Redis(url) => Some(url.expose_secret().to_owned()),
+            StoreChoice::Memory => None,
         };
-        let same_keys = match (&self.sealing_keys, &other.sealing_keys) {
-            (SealingKeysSource::File(a), SealingKeysSource::File(b)) => a == b,
-            (SealingKeysSource::Environment(a), SealingKeysSource::Environment(b)) => {
-                a.expose_secret() == b.expose_secret()
-            }
-            (SealingKeysSource::Generated, SealingKeysSource::Generated) => true,
-            _ => false,
+        let keys = match &sessions.sealing_keys {
+            SealingKeysSource::File(path) => Some(path.display().to_string()),
+            SealingKeysSource::Environment(keys) => Some(keys.expose_secret().to_owned()),
+            SealingKeysSource::Generated => None,
         };
-        let plain = |sessions: &Self| {
-            (sessions.lifetime, sessions.cache_entries, sessions.strict, sessions.legacy_bearer)
-        };
-        same_store && same_keys && plain(self) == plain(other)
-    }
+        (store, keys, sessions.lifetime, sessions.cache_entries, sessions.strict, sessions.legacy_bearer)
+    };
+    let provider = |config: &super::Config| {
+        let Provider { public_path, backend_url, identity_origin, realm, client_id, client_secret, scopes } =
+            config.provider.clone();
+        let secret = client_secret.expose_secret().to_owned();
+        (public_path, backend_url, identity_origin, realm, client_id, secret, scopes)
+    };
+    let core = |config: &super::Config| {
+        let Core { url, issuer, secret, timeout } = config.core.clone();
+        (url, issuer, secret.map(|secret| secret.expose_secret().to_owned()), timeout)
+    };
+    vec![
+        ("sessions", sessions(old) != sessions(new)),
+        ("provider", provider(old) != provider(new)),
+        ("core", core(old) != core(new)),
+        ("codex", old.codex != new.codex),
+    ]
 }

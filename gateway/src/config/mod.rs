@@ -202,14 +202,14 @@ impl Config {
     /// Names the settings in which `newer` differs and that take effect only when the process is started again.
     #[must_use]
     pub fn needs_restart(&self, newer: &Self) -> Vec<&'static str> {
-        let differences = [
+        let mut differences = vec![
             ("server.listen", self.server.listen != newer.server.listen),
             ("server.tls", self.server.tls != newer.server.tls),
             ("server.threads", self.server.threads != newer.server.threads),
             ("admin.listen", self.admin != newer.admin),
-            ("sessions", !self.sessions.is_same(&newer.sessions)),
             ("log", self.log != newer.log),
         ];
+        differences.extend(identity::differences(self, newer));
         differences.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
     }
 }

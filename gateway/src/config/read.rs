@@ -212,7 +212,7 @@ macro_rules! as_written {
         pub(super) struct $name {
             $($(#[$field_doc])* pub(super) $field: Option<$type>,)+
             /// The table's header, for problems about what is missing in it.
-            pub(super) header: Option<std::ops::Range<usize>>,
+            pub(super) at: Option<std::ops::Range<usize>>,
         }
 
         impl FromToml for $name {
@@ -226,7 +226,7 @@ macro_rules! as_written {
                 refuse_unknown(table, &[$(stringify!($field)),+], $title, &super::file::keys(), problems);
                 Some(Self {
                     $($field: take(table, stringify!($field), problems),)+
-                    header: Some(value.span()).filter(|span| !span.is_empty()),
+                    at: Some(value.span()).filter(|span| !span.is_empty()),
                 })
             }
         }

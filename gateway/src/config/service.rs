@@ -162,7 +162,7 @@ pub enum PublicPath {
 pub struct Redirect {
     /// The exact path that was asked for.
     pub from: String,
-    /// The local path to go to; it may have a query.
+    /// The local path to go to, with the query of the request.
     pub to: String,
 }
 

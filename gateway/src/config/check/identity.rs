@@ -33,7 +33,7 @@ impl Checker<'_> {
             (None, StoreKind::Redis) => {
                 let message = "`sealing_keys` is missing: what seals the sessions in Redis?";
                 let help = "{ file = \"sealing.keys\" }; the file is made at the first start";
-                self.report(missing(sessions.header, message).help(help));
+                self.report(missing(sessions.at, message).help(help));
                 None
             }
         };
@@ -122,7 +122,7 @@ impl Checker<'_> {
                     None => {
                         let message = "`client_secret` is missing: how does the gateway prove itself to the provider?";
                         let help = "client_secret = { env = \"KEYCLOAK_CLIENT_SECRET\" }, or { file = \"path\" }";
-                        self.report(missing(provider.header, message).help(help));
+                        self.report(missing(provider.at, message).help(help));
                     }
                 }
                 None
@@ -208,9 +208,9 @@ impl Checker<'_> {
         let url = match (codex.url, service) {
             (Some(written), _) => self.address(Some(written), "")?,
             (None, Some(service)) => service.upstream.url.clone(),
-            (None, None) if codex.header.is_some() => {
+            (None, None) if codex.at.is_some() => {
                 let message = "`url` is missing, and there is no service `codex` to take it from";
-                self.report(missing(codex.header, message));
+                self.report(missing(codex.at, message));
                 return None;
             }
             (None, None) => return None,

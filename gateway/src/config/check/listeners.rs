@@ -28,7 +28,7 @@ impl Checker<'_> {
         let origins = server.public_origins.unwrap_or_default();
         if origins.is_empty() {
             self.report(
-                missing(server.header, "`public_origins` is missing: where do browsers find the gateway?")
+                missing(server.at, "`public_origins` is missing: where do browsers find the gateway?")
                     .help("for example public_origins = [\"https://hive.example.com\"]"),
             );
         }
@@ -80,7 +80,7 @@ impl Checker<'_> {
     fn tls(&mut self, tls: file::Tls) -> Option<Tls> {
         for (key, value) in [("certificate", &tls.certificate), ("key", &tls.key)] {
             if value.is_none() {
-                self.report(missing(tls.header.clone(), &format!("`{key}` is missing")));
+                self.report(missing(tls.at.clone(), &format!("`{key}` is missing")));
             }
         }
         let certificate = tls.certificate.and_then(|path| self.existing(&path));

@@ -123,11 +123,9 @@ impl Checker<'_> {
             } else if services.iter().any(|service| service.prefix == path.trim_end_matches('/')) {
                 self.report(from.problem("this path belongs to a service"));
             }
-            let (target, query) = to.value.split_once('?').unwrap_or((&to.value, ""));
-            let control = query.chars().any(|c| c.is_control() || matches!(c, ' ' | '#' | '\\'));
-            if let Some(problem) = path_problem(target).or(control.then_some("this is not a query")) {
+            if let Some(problem) = path_problem(&to.value) {
                 self.report(to.problem(problem).help("a redirect stays on this host, e.g. \"/beacon/helpdesk\""));
-            } else if target == path {
+            } else if to.value == *path {
                 self.report(to.problem("this path redirects to itself"));
             }
             checked.push(Redirect { from: from.value.0, to: to.value });
@@ -147,8 +145,8 @@ fn first_segment(path: &str) -> &str {
 }
 
 /// A problem of a table that lacks something, or of the file if it lacks the table.
-fn missing(header: Option<std::ops::Range<usize>>, message: &str) -> Problem {
-    Problem::new(header.map_or(Place::Document, Place::Span), message)
+fn missing(at: Option<std::ops::Range<usize>>, message: &str) -> Problem {
+    Problem::new(at.map_or(Place::Document, Place::Span), message)
 }
 
 fn limits(written: file::Limits) -> Limits {

@@ -112,7 +112,7 @@ impl Mounting<'_> {
     ) -> Option<Service> {
         let Some(url) = &table.url else {
             let message = format!("`url` is missing: where is the service `{}`?", name.value);
-            problems.push(missing(table.header.clone(), &message));
+            problems.push(missing(table.at.clone(), &message));
             return None;
         };
         Some(self.plain(name.value.clone(), upstream(url, problems)?, plugins))
@@ -223,14 +223,14 @@ fn public_rule(rule: file::PublicRule, problems: &mut Vec<Problem>) -> Option<Pu
             return None;
         }
         (None, None) => {
-            problems.push(missing(rule.header, "a public rule needs `path` or `prefix`"));
+            problems.push(missing(rule.at, "a public rule needs `path` or `prefix`"));
             return None;
         }
     };
     let methods = match rule.methods {
         None => vec![http::Method::GET, http::Method::HEAD],
         Some(methods) if methods.is_empty() => {
-            problems.push(missing(rule.header, "this rule admits no method"));
+            problems.push(missing(rule.at, "this rule admits no method"));
             return None;
         }
         Some(methods) => methods.into_iter().map(|method| method.value).collect(),
