@@ -11,7 +11,7 @@ pub mod design;
 mod html;
 mod run;
 
-pub use composition::Composition;
+pub use composition::{ComposedPage, Composition, CompositionSettings};
 pub use contract::edits::{ContentType, Edits, Element, Fragment, HandlerResult, Page, Reach, RunScript, Selector};
 pub use contract::intent::Intent;
 pub use contract::plugin::{Invalid, Plugin, PluginError, Verdict, Visit};

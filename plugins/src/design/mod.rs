@@ -1,6 +1,17 @@
-//! The design system: stylesheets, scripts and icons as files, and the gateway's own pages in it.
+//! The design system: stylesheets and scripts as files under names that may be cached for ever, and the
+//! gateway's own pages.
+//!
+//! Not responsible for sending files (the gateway does) nor for what goes into services' pages
+//! (`crate::composition`).
+
+mod files;
+mod page;
 
 use bytes::Bytes;
+
+pub use files::{asset, assets};
+pub(crate) use files::files;
+pub use page::standalone_page;
 
 /// A file of the design system.
 #[derive(Clone, Debug)]
@@ -13,29 +24,17 @@ pub struct Asset {
     pub body: Bytes,
     /// A strong entity tag with its quotes.
     pub etag: &'static str,
-    /// Whether the path holds a hash of the content, so that it may be cached for ever.
+    /// `sha256-…` of the file, as `integrity` and policies want it.
+    pub integrity: &'static str,
+    /// Whether the path holds a hash of the content, so that it may be cached for ever; otherwise it has to
+    /// be asked for anew with its entity tag.
     pub immutable: bool,
 }
 
-/// All files, under all their names.
-#[must_use]
-pub fn assets() -> &'static [Asset] {
-    &[]
-}
-
-/// The file of a path (without query).
-#[must_use]
-pub fn asset(path: &str) -> Option<&'static Asset> {
-    assets().iter().find(|asset| asset.path == path)
-}
-
-/// A page of the gateway itself (errors, confirmations) in the design system, without panel. `body` is
-/// markup; text in it has been escaped by `maud`.
-#[must_use]
-pub fn standalone_page(title: &str, body: maud::Markup) -> String {
-    maud::html! {
-        (maud::DOCTYPE)
-        html lang="en" { head { title { (title) } } body { (body) } }
+impl Asset {
+    /// The value of `Cache-Control` that goes with the path.
+    #[must_use]
+    pub fn cache_control(&self) -> &'static str {
+        if self.immutable { "public, max-age=31536000, immutable" } else { "public, no-cache" }
     }
-    .into_string()
 }

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::StatusCode;
 use tokio::time::{Instant, timeout_at};
 
 use super::erased::{AnyPlugin, AnyVisit};
 use crate::contract::plugin::{PluginError, Verdict};
 use crate::contract::request::{Answer, End, Request, RequestHead, ResponseHead};
 use crate::contract::tools::Tools;
-use crate::html::document::{Asked, Document};
+use crate::html::document::{self, Asked, Document, NotEditable};
 use crate::html::rewriter::Rewriter;
 use crate::html::validators;
 
@@ -34,6 +34,8 @@ pub struct Chain {
 pub struct Visits {
     running: Vec<Running>,
     asked: Asked,
+    /// Some plugin of the route edits documents, though not what this request asks for.
+    edited_elsewhere: bool,
     /// Only where somebody is responsible.
     tools: Option<Arc<Tools>>,
 }
@@ -65,25 +67,26 @@ impl Chain {
                 running.push(Running { instance: built.instance.clone(), visit, edits_documents });
             }
         }
-        let edits = running.iter().any(|one| one.edits_documents);
+        let edits = running.iter().any(|one: &Running| one.edits_documents);
+        let edited_elsewhere = !edits && self.plugins.iter().any(|built| built.edits_documents);
         let asked = if edits { Asked::document(request) } else { Asked::nothing() };
         let tools = (!running.is_empty()).then(|| self.tools.clone());
-        Visits { running, asked, tools }
+        Visits { running, asked, edited_elsewhere, tools }
     }
 }
 
 impl Visits {
-    /// No plugin is responsible: every call returns at once.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.running.is_empty()
-    }
-
     /// Whether some plugin may edit the answer's HTML: the upstream should then be asked only for content
     /// encodings that the gateway can undo.
     #[must_use]
     pub fn wants_document(&self) -> bool {
-        self.asked.is_document()
+        self.asked.document
+    }
+
+    /// Whether no plugin is responsible for this request.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
     }
 
     /// Before the request is forwarded. An answer replaces asking the upstream; plugins behind the one
@@ -105,7 +108,7 @@ impl Visits {
                 }
             }
         }
-        if self.asked.is_document() {
+        if self.asked.document {
             let editors = self.running.iter().filter(|one| one.edits_documents).count();
             self.asked.version = validators::request(head, editors);
         }
@@ -133,16 +136,25 @@ impl Visits {
     }
 
     /// Asks for edits if the answer is a document, and corrects its head for them: length, validators,
-    /// caching, policies. `None`: the body goes on as it is. The gateway calls it after
+    /// caching, policies. `None`: the body goes on as it is. The gateway calls it for every answer, after
     /// [`Visits::on_response`] and after it has undone a content encoding (and removed that header).
     pub fn rewriter(&mut self, head: &mut ResponseHead) -> Option<Rewriter> {
+        if self.edited_elsewhere && document::is_html(&head.headers) {
+            // The same address is composed when it is navigated to: caches must keep the two apart.
+            document::vary(&mut head.headers, "Sec-Fetch-Dest");
+        }
         let tools = self.tools.clone()?;
+        if let Some(version) = self.asked.version
+            && head.status == StatusCode::NOT_MODIFIED
+        {
+            document::not_modified(head, version);
+            return None;
+        }
         let document = match Document::of(head, &self.asked) {
             Ok(document) => document,
-            Err(reason) => {
-                if reason.is_unusual() {
-                    tools.counters.page_left_alone();
-                }
+            Err(NotEditable::NoDocument) => return None,
+            Err(NotEditable::Unreadable) => {
+                tools.counters.page_left_alone();
                 return None;
             }
         };
@@ -157,24 +169,13 @@ impl Visits {
         if edits.is_empty() {
             return None;
         }
-        Some(document.rewriter(head, edits, &self.asked, tools))
+        document.rewriter(head, edits, &self.asked, tools)
     }
 
     /// The request is over.
     pub fn on_end(&mut self, end: &End) {
         for one in self.running.iter_mut().rev() {
             one.visit.on_end(end);
-        }
-    }
-}
-
-impl Asked {
-    fn document(request: &Request<'_>) -> Self {
-        Self {
-            origin: request.origin.into(),
-            editable: *request.method != Method::HEAD && request.intent.is_navigation(),
-            document: request.intent.is_navigation(),
-            version: None,
         }
     }
 }

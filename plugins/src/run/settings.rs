@@ -14,7 +14,7 @@ use crate::contract::plugin::Invalid;
 pub(crate) fn read<T: DeserializeOwned>(table: &Spanned<DeTable<'static>>) -> Result<T, Vec<Invalid>> {
     let mut own = table.clone();
     let span = own.span();
-    own.get_mut().retain(|key, _| key.get_ref() != "kind");
+    own.get_mut().remove("kind");
     let mut unread = Vec::new();
     let outcome = serde_ignored::deserialize(Deserializer::from(own), |path| unread.push(keys(&path)));
     let mut problems: Vec<Invalid> = unread

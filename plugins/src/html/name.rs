@@ -1,0 +1,36 @@
+//! Tag names as the scanner keeps them: lower case, on the stack, compared cheaply.
+
+/// Longer than every name that the parsing rules mention.
+const KEPT: usize = 16;
+
+/// A tag's name in lower case. Of a longer name the start and the length are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    bytes: [u8; KEPT],
+    len: u16,
+}
+
+impl Name {
+    pub(crate) const EMPTY: Self = Self { bytes: [0; KEPT], len: 0 };
+
+    pub(crate) fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(usize::from(self.len)) {
+            *place = byte.to_ascii_lowercase();
+        }
+        self.len = self.len.saturating_add(1);
+    }
+
+    /// The name, `""` for one that is longer than any the parsing rules know.
+    pub(crate) fn as_str(&self) -> &str {
+        let known = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
+        std::str::from_utf8(known).unwrap_or_default()
+    }
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        let mut name = Self::EMPTY;
+        text.bytes().for_each(|byte| name.push(byte));
+        name
+    }
+}
