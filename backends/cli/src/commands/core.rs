@@ -89,7 +89,6 @@ impl Args {
             let settings = CoreSettings {
                 store: if in_memory { Arc::new(MemoryStore::default()) } else { open(&redis)? },
                 minter,
-                retired_keys: Vec::new(),
                 userinfo_url,
                 client_id,
                 secrets,
@@ -97,7 +96,7 @@ impl Args {
                 known_services,
                 http: client()?,
             };
-            router(settings).map_err(|error| Failure::Usage(error.to_string()))
+            Ok(router(settings))
         })
     }
 

@@ -166,7 +166,6 @@ fn core_router(sockets: &Sockets, secrets: &Secrets, store: Arc<dyn Store>) -> R
     let settings = core::CoreSettings {
         store,
         minter: Arc::new(Minter::new(fresh_key()?, ISSUER)),
-        retired_keys: Vec::new(),
         userinfo_url: userinfo(&sockets.idp.url, REALM)?,
         client_id: CLIENT_ID.to_owned(),
         secrets: HashMap::from([(parts::name("nexus")?, secrets.gateway.clone())]),
@@ -174,7 +173,7 @@ fn core_router(sockets: &Sockets, secrets: &Secrets, store: Arc<dyn Store>) -> R
         known_services: names(&["nexus", "core", "codex", "template", "helm"])?,
         http: parts::client()?,
     };
-    core::router(settings).map_err(|error| Failure::outside("Core", error))
+    Ok(core::router(settings))
 }
 
 async fn codex_router(plan: &Plan, sockets: &Sockets) -> Result<Router, Failure> {
