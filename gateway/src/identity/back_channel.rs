@@ -3,9 +3,10 @@
 //! Responsible for: an HTTP client that follows no redirects, takes a bounded time and reads a bounded
 //! answer. Not responsible for what is asked or answered.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use openidconnect::{HttpRequest, HttpResponse};
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
 use super::endpoints::Forwarded;
 
@@ -57,12 +58,12 @@ impl BackChannel {
         })
     }
 
-    /// Sends a request of the OpenID Connect library.
-    pub(super) async fn send(
-        &self,
-        request: HttpRequest,
-        forwarded: &Forwarded,
-    ) -> Result<HttpResponse, CallError> {
+    /// For the OpenID Connect library: calls that tell the provider its public address.
+    pub(super) fn on_behalf_of(&self, forwarded: Forwarded) -> OnBehalfOf<'_> {
+        OnBehalfOf { back_channel: self, forwarded }
+    }
+
+    async fn send(&self, request: HttpRequest, forwarded: &Forwarded) -> Result<HttpResponse, CallError> {
         let mut request = reqwest::Request::try_from(request)?;
         *request.timeout_mut() = Some(TIMEOUT);
         let mut set = |name: &'static str, value: &str| {
@@ -82,6 +83,21 @@ impl BackChannel {
     /// Fetches a document.
     pub(super) async fn get(&self, url: &str) -> Result<HttpResponse, CallError> {
         read(self.http.get(url).timeout(TIMEOUT).send().await?).await
+    }
+}
+
+/// See [`BackChannel::on_behalf_of`].
+pub(super) struct OnBehalfOf<'a> {
+    back_channel: &'a BackChannel,
+    forwarded: Forwarded,
+}
+
+impl<'c> AsyncHttpClient<'c> for OnBehalfOf<'_> {
+    type Error = CallError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, CallError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.back_channel.send(request, &self.forwarded))
     }
 }
 

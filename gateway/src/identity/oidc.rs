@@ -126,11 +126,11 @@ impl Oidc {
         nonce: String,
     ) -> Result<SignedIn, LoginError> {
         let client = self.client(origin, &self.keys.current())?;
-        let forwarded = self.endpoints.forwarded(origin);
+        let channel = self.back_channel.on_behalf_of(self.endpoints.forwarded(origin));
         let answer = client
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-            .request_async(&|request| self.back_channel.send(request, &forwarded))
+            .request_async(&channel)
             .await
             .map_err(refusal)?;
         let id_token = answer.id_token().ok_or_else(|| invalid("there is none"))?;
