@@ -33,7 +33,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: Ca
 async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        gateway.metrics.text(),
+        gateway.metrics.text(&gateway.tools.counters),
     )
 }
 

@@ -72,7 +72,8 @@ fn reply_to(refusal: &Refusal, context: &Context, head: &pingora::http::RequestH
     } else {
         problem(refusal, context, head, &login_url)
     };
-    with_fields(refusal, reply)
+    let reply = with_fields(refusal, reply);
+    if let Refusal::Login(failed) = refusal { reply.with_cookies(failed.set_cookies.clone()) } else { reply }
 }
 
 /// The header fields that a status demands.
@@ -100,6 +101,10 @@ fn login_url(context: &Context, head: &pingora::http::RequestHeader) -> String {
         (_, Some(route)) => format!("{}/", route.prefix),
         _ => "/".to_owned(),
     };
+    login_to(&next)
+}
+
+fn login_to(next: &str) -> String {
     let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
     format!("/login?next={next}")
 }
@@ -111,7 +116,7 @@ fn problem(
     login_url: &str,
 ) -> Reply {
     let status = refusal.status();
-    let mut problem = Problem::new(status.as_u16(), refusal.public());
+    let mut problem = Problem::new(status).detail(refusal.public());
     problem.instance = context.path.as_ref().map(|path| path.sent().to_owned());
     problem.extra.insert("request_id".into(), context.id().into());
     problem.extra.insert("reason".into(), refusal.reason().into());
@@ -135,14 +140,14 @@ fn page(refusal: &Refusal, context: &Context) -> String {
         @if let Refusal::Forbidden { reason: "permission", .. } = refusal {
             p { "Another account may have the permission: sign out and sign in as somebody else." }
             a.btn href="/logout" { span.btn__label { "Sign out" } }
-        } @else if let Refusal::Login(_) = refusal {
-            a.btn.btn--primary href="/login?next=%2F" { span.btn__label { "Start again" } }
+        } @else if let Refusal::Login(failed) = refusal {
+            a.btn.btn--primary href=(login_to(failed.next.as_str())) { span.btn__label { "Try again" } }
         } @else {
             a.btn.btn--primary href="/" { span.btn__label { "Go to your home page" } }
         }
         p.error-page__id { "Request id: " code { (context.id()) } }
     };
-    design::standalone_page(title, &body)
+    design::standalone_page(title, body)
 }
 
 /// People navigate; programs say JSON or nothing.

@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use crate::identity::{LoginError, Refused};
+use crate::identity::{LoginError, LoginFailed, Refused};
 
 /// Whose fault a refusal is; decides the level of its log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub enum Refusal {
     IdentityDown(Refused),
     /// The login could not be started or finished.
     #[error("login failed: {0}")]
-    Login(LoginError),
+    Login(Box<LoginFailed>),
     /// The service could not be reached.
     #[error("upstream unreachable")]
     UpstreamUnreachable,
@@ -112,7 +112,7 @@ impl Refusal {
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::IdentityDown(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Login(error) => login_status(error),
+            Self::Login(failed) => login_status(&failed.error),
             Self::UpstreamUnreachable | Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::ClientTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -138,7 +138,7 @@ impl Refusal {
             Self::IdentityDown(_) => {
                 "Your session can't be checked at the moment. Please try again shortly.".into()
             }
-            Self::Login(error) => error.public().into(),
+            Self::Login(failed) => failed.error.public().into(),
             Self::UpstreamUnreachable | Self::UpstreamFailed => "Service temporarily unavailable".into(),
             Self::UpstreamTimedOut => "The service did not answer in time.".into(),
             Self::ClientGone => "The request ended before it was complete.".into(),
@@ -165,7 +165,7 @@ impl Refusal {
             | Self::TooMany { .. }
             | Self::ClientGone
             | Self::ClientTooSlow => Fault::Caller,
-            Self::Login(error) if login_status(error).is_client_error() => Fault::Caller,
+            Self::Login(failed) if login_status(&failed.error).is_client_error() => Fault::Caller,
             Self::Login(_)
             | Self::IdentityDown(_)
             | Self::UpstreamUnreachable
@@ -190,7 +190,7 @@ impl Refusal {
             Self::Forbidden { reason, .. } => reason,
             Self::TooMany { .. } => "too_many",
             Self::IdentityDown(refused) => refused.reason(),
-            Self::Login(error) => error.reason(),
+            Self::Login(failed) => failed.error.reason(),
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimedOut => "upstream_timed_out",
             Self::UpstreamFailed => "upstream_failed",

@@ -34,8 +34,8 @@ pub(crate) struct Gateway {
     pub(crate) limiter: Limiter,
     pub(crate) addresses: Addresses,
     pub(crate) health: Health,
+    pub(crate) tools: Tools,
     registry: Registry,
-    tools: Tools,
 }
 
 impl Gateway {
@@ -152,6 +152,7 @@ impl Builder {
             preferences: preferences.clone(),
             counters: Arc::new(Counters::default()),
             rewrite_bytes: config.limits.rewrite_bytes,
+            response_deadline: config.codex.as_ref().map_or(Tools::default().response_deadline, |codex| codex.deadline),
         };
         let config = Arc::new(config);
         let snapshot = Snapshot::build(config.clone(), &registry, &tools, &metrics).map_err(|problems| {

@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) ready: bool,
     store: Result<(), String>,
     feed: bool,
-    live_streams: usize,
+    live_streams: u64,
 }
 
 impl Health {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hivematrix_plugins::Counters;
 use prometheus::core::Collector;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -28,8 +29,6 @@ pub(crate) struct Metrics {
     pub(crate) connections_refused: IntCounter,
     /// Live requests that were cut because their session ended.
     pub(crate) cut: IntCounter,
-    /// Pages whose rewriting ended early and went on unedited.
-    pub(crate) unedited: IntCounter,
     /// What has no service of its own: our doors, and requests that found none.
     pub(crate) doors: RouteMetrics,
 }
@@ -83,7 +82,6 @@ impl Metrics {
                 "hivematrix_cut_total",
                 "Live requests cut because their session ended",
             )?,
-            unedited: IntCounter::new("hivematrix_pages_unedited_total", "Pages that went on unedited")?,
             doors,
             requests,
             seconds,
@@ -91,7 +89,7 @@ impl Metrics {
             refusals,
             registry,
         };
-        let all: [Box<dyn Collector>; 9] = [
+        let all: [Box<dyn Collector>; 8] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.seconds.clone()),
             Box::new(metrics.sent.clone()),
@@ -100,7 +98,6 @@ impl Metrics {
             Box::new(metrics.connections.clone()),
             Box::new(metrics.connections_refused.clone()),
             Box::new(metrics.cut.clone()),
-            Box::new(metrics.unedited.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector)?;
@@ -118,13 +115,19 @@ impl Metrics {
         self.refusals.with_label_values(&[reason]).inc();
     }
 
-    /// The text exposition format.
-    pub(crate) fn text(&self) -> String {
+    /// The text exposition format, with what the plugins count.
+    pub(crate) fn text(&self, plugins: &Counters) -> String {
         let mut buffer = Vec::new();
         match TextEncoder::new().encode(&self.registry.gather(), &mut buffer) {
-            Ok(()) => String::from_utf8(buffer).unwrap_or_default(),
-            Err(error) => format!("# {error}\n"),
+            Ok(()) => {}
+            Err(error) => return format!("# {error}\n"),
         }
+        let mut text = String::from_utf8(buffer).unwrap_or_default();
+        for (name, meaning, value) in plugins.read() {
+            let name = format!("hivematrix_{name}_total");
+            text.push_str(&format!("# HELP {name} {meaning}\n# TYPE {name} counter\n{name} {value}\n"));
+        }
+        text
     }
 }
 

@@ -67,15 +67,12 @@ impl Proxy {
         }
         authenticate::authenticate(&self.gateway, session.req_header(), context).await?;
         authorize::authorize(context)?;
-        if let Some(identity) = context.identity.clone() {
-            cut::tie(self.gateway.view.watch(&identity));
-            if context.life == Life::Stream {
-                self.gateway
-                    .view
-                    .recheck(&identity)
-                    .await
-                    .map_err(authenticate::refusal)?;
-            }
+        if let Some(identity) = &context.identity {
+            let view = &self.gateway.view;
+            cut::tie(match context.life {
+                Life::Stream => view.watch(identity).await.map_err(authenticate::refusal)?,
+                Life::Request => view.watch_in_background(identity),
+            });
         }
         Ok(None)
     }
@@ -189,17 +186,10 @@ impl ProxyHttp for Proxy {
         }
         context.account.sent = session.body_bytes_sent();
         if let Some(visits) = &mut context.visits {
-            let unedited = context
-                .rewriter
-                .as_ref()
-                .is_some_and(|rewriter| rewriter.outcome().is_unedited());
-            if unedited {
-                self.gateway.metrics.unedited.inc();
-            }
             visits.on_end(&hivematrix_plugins::End {
                 status: http::StatusCode::from_u16(context.account.status).ok(),
                 elapsed: context.began.elapsed(),
-                bytes: context.account.sent,
+                bytes_sent: context.account.sent as u64,
             });
         }
     }

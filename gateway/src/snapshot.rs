@@ -51,6 +51,7 @@ pub(crate) struct Snapshot {
     pub(crate) menu: Arc<[MenuEntry]>,
     by_first_segment: HashMap<String, Vec<Arc<Route>>>,
     redirects: HashMap<String, String>,
+    origins: Vec<String>,
 }
 
 impl Snapshot {
@@ -108,12 +109,14 @@ impl Snapshot {
             .iter()
             .map(|r| (r.from.clone(), r.to.clone()))
             .collect();
+        let origins = config.server.public_origins.iter().map(ToString::to_string).collect();
         Ok(Self {
             provider,
             config,
             menu: menu.into(),
             by_first_segment,
             redirects,
+            origins,
         })
     }
 
@@ -143,6 +146,11 @@ impl Snapshot {
             .public_origins
             .iter()
             .position(|origin| origin.serves(host))
+    }
+
+    /// The same origin as text, `https://host[:port]`.
+    pub(crate) fn origin_text(&self, index: usize) -> &str {
+        self.origins.get(index).map(String::as_str).unwrap_or_default()
     }
 
     /// A public origin by the index that [`Snapshot::origin_of`] gave; the first one otherwise.

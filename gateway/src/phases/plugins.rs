@@ -36,6 +36,7 @@ pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) 
     };
     let mut visits = route.chain.begin(&Request {
         id: context.id(),
+        origin: context.snapshot.origin_text(context.origin),
         method: &head.method,
         path: path.sent(),
         query: head.uri.query(),
@@ -47,17 +48,11 @@ pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) 
         intent: context.intent,
     });
     if visits.is_empty() {
+        context.visits = Some(visits);
         return Ok(Step::Continue);
     }
-    let mut seen = RequestHead {
-        method: head.method.clone(),
-        path_and_query: head
-            .uri
-            .path_and_query()
-            .cloned()
-            .unwrap_or_else(|| PathAndQuery::from_static("/")),
-        headers: head.headers.clone(),
-    };
+    let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let mut seen = RequestHead::new(head.method.clone(), target, head.headers.clone());
     let answer = visits
         .on_request(&mut seen)
         .await

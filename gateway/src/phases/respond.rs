@@ -155,10 +155,11 @@ async fn run_plugins(request: &RequestHeader, head: &mut ResponseHeader, context
         return;
     }
     let Some(visits) = &mut context.visits else { return };
-    let mut seen = ResponseHead {
-        status: head.status,
-        headers: head.headers.clone(),
-    };
+    // Without a responsible plugin only a document's caching can concern us.
+    if visits.is_empty() && !is_html(head) {
+        return;
+    }
+    let mut seen = ResponseHead::new(head.status, head.headers.clone());
     visits.on_response(&mut seen).await;
     let rewriter = visits.rewriter(&mut seen);
     let rewrites = rewriter.is_some();
@@ -174,6 +175,14 @@ async fn run_plugins(request: &RequestHeader, head: &mut ResponseHeader, context
             let _ = head.insert_header(header::TRANSFER_ENCODING, "chunked");
         }
     }
+}
+
+fn is_html(head: &ResponseHeader) -> bool {
+    head.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
+            || value.starts_with(b"application/xhtml")
+    })
 }
 
 #[cfg(test)]

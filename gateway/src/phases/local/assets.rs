@@ -18,11 +18,6 @@ pub(super) fn answer(head: &RequestHeader, path: &str) -> Result<Reply, Refusal>
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|tag| matches!(tag.trim(), "*") || tag.trim().trim_start_matches("W/") == asset.etag);
-    let caching = if asset.immutable {
-        "public, max-age=31536000, immutable"
-    } else {
-        "public, max-age=300"
-    };
     let status = if unchanged {
         StatusCode::NOT_MODIFIED
     } else {
@@ -31,8 +26,8 @@ pub(super) fn answer(head: &RequestHeader, path: &str) -> Result<Reply, Refusal>
     let mut reply = Reply::empty(status);
     reply.headers.clear();
     let reply = reply
-        .with(header::CACHE_CONTROL, caching)
-        .with(header::ETAG, asset.etag.as_str())
+        .with(header::CACHE_CONTROL, asset.cache_control())
+        .with(header::ETAG, asset.etag)
         .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if unchanged {
         return Ok(reply);

@@ -1,6 +1,6 @@
 //! `/`: to the caller's home page, else to the first service it may enter, else a page that says so.
 
-use hivematrix_plugins::{MenuEntry, design};
+use hivematrix_plugins::{MenuEntry, PreferenceSource, design};
 use http::StatusCode;
 use maud::html;
 use pingora::http::RequestHeader;
@@ -47,7 +47,7 @@ async fn home_of<'a>(gateway: &Gateway, context: &'a Context, identity: &Identit
 fn nothing(identity: &Identity) -> String {
     design::standalone_page(
         "No service yet",
-        &html! {
+        html! {
             h1.card__title { "Nothing to open yet" }
             p { "You are signed in as " strong { (identity.caller.claims.user.name) }
                 ", but no service of this platform is open to your account. Ask an administrator for access." }

@@ -9,7 +9,7 @@ use pingora::http::RequestHeader;
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
-use crate::identity::{AttemptCookies, Completed, Identity, ReturnPath, cookies};
+use crate::identity::{Completed, Identity, LoginFailed, ReturnPath, cookies};
 use crate::phases::authenticate::{Credentials, credentials, refusal};
 use crate::reply::Reply;
 
@@ -37,7 +37,7 @@ pub(super) async fn begin(
 ) -> Result<Reply, Refusal> {
     let next = parameter(head, "next")
         .and_then(|next| ReturnPath::parse(&next))
-        .unwrap_or_default();
+        .unwrap_or_else(ReturnPath::home);
     if !navigates(context.intent, head) {
         return Err(Refusal::LoginNeeded("background_login"));
     }
@@ -49,12 +49,13 @@ pub(super) async fn begin(
     }
     let snapshot = context.snapshot.clone();
     let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
-    let attempts = AttemptCookies::read(&head.headers);
-    let begun = gateway
-        .login
-        .begin(origin, &next, &attempts, context.client)
-        .await
-        .map_err(Refusal::Login)?;
+    let attempts = cookies::attempt_cookies(&head.headers);
+    let begun = match gateway.login.begin(origin, &next, &attempts, context.client).await {
+        Ok(begun) => begun,
+        Err(error) => {
+            return Err(Refusal::Login(Box::new(LoginFailed { error, next, set_cookies: Vec::new() })));
+        }
+    };
     Ok(Reply::redirect(StatusCode::SEE_OTHER, &begun.location).with_cookies(begun.set_cookies))
 }
 
@@ -66,14 +67,14 @@ pub(super) async fn complete(
 ) -> Result<Reply, Refusal> {
     let snapshot = context.snapshot.clone();
     let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
-    let attempts = AttemptCookies::read(&head.headers);
+    let attempts = cookies::attempt_cookies(&head.headers);
     let current = cookies::session_handle(&head.headers).unwrap_or(None);
     let query = head.uri.query().unwrap_or_default();
     let completed = gateway
         .login
         .complete(origin, query, &attempts, current)
         .await
-        .map_err(Refusal::Login)?;
+        .map_err(|failed| Refusal::Login(Box::new(failed)))?;
     let Completed {
         next,
         set_cookies,

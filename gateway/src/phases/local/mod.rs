@@ -7,6 +7,8 @@ mod login;
 mod logout;
 mod preferences;
 
+use std::pin::Pin;
+
 use http::{Method, StatusCode};
 use pingora_proxy::Session;
 
@@ -47,17 +49,18 @@ pub(crate) async fn answer(
         gateway.limiter.address(context.client, &context.snapshot.config.limits)?;
     }
     let head = session.req_header();
-    match door {
-        "home" => home::answer(gateway, head, context).await,
-        "login" => login::begin(gateway, head, context).await,
-        "callback" => login::complete(gateway, head, context).await,
-        "logout" if posts => logout::act(gateway, head, context).await,
-        "logout" => logout::ask(context),
-        "health" => health::answer(gateway).await,
-        "preferences" => preferences::forget(gateway, head, context).await,
-        _ => assets::answer(head, &path),
-    }
-    .map(Some)
+    // Boxed: a door's future is large and rarely needed, and would be part of every request's.
+    let reply: Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send + '_>> = match door {
+        "home" => Box::pin(home::answer(gateway, head, context)),
+        "login" => Box::pin(login::begin(gateway, head, context)),
+        "callback" => Box::pin(login::complete(gateway, head, context)),
+        "logout" if posts => Box::pin(logout::act(gateway, head, context)),
+        "logout" => return logout::ask().map(Some),
+        "health" => Box::pin(health::answer(gateway)),
+        "preferences" => Box::pin(preferences::forget(gateway, head, context)),
+        _ => return assets::answer(head, &path).map(Some),
+    };
+    reply.await.map(Some)
 }
 
 /// A redirect of the configuration (`/helpdesk` → `/beacon/helpdesk`), with its query.
