@@ -149,3 +149,48 @@ impl KeySource for RemoteKeys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::SigningKey;
+
+    /// Keys that were fetched this long ago from a Core that is not there any more.
+    async fn keys_of_a_core_that_is_gone(age: Duration) -> RemoteKeys {
+        let port = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let keys = RemoteKeys::new(Client::new(), format!("http://127.0.0.1:{port}").parse().unwrap());
+        let set = StaticKeys::new(&Jwks {
+            keys: vec![SigningKey::generate("known").unwrap().jwk()],
+        });
+        let at = Instant::now()
+            .checked_sub(age)
+            .expect("the machine is up for longer than that");
+        keys.0.current.store(Some(Arc::new(Fetched { keys: set, at })));
+        keys
+    }
+
+    #[tokio::test]
+    async fn the_keys_we_have_outlive_an_outage_of_core() {
+        let keys = keys_of_a_core_that_is_gone(Duration::ZERO).await;
+        assert!(
+            keys.key("unknown").await.is_err(),
+            "nobody can say whether there is such a key"
+        );
+        assert!(keys.key("known").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_old_set_is_refetched_beside_its_use() {
+        let keys = keys_of_a_core_that_is_gone(OLD + Duration::from_secs(1)).await;
+        assert!(keys.at_hand("known").is_some(), "nobody waits");
+        while keys.0.last.lock().await.is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(keys.at_hand("known").is_some(), "and a failure costs nothing");
+    }
+}

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod clients;
+mod codex;
 mod feed;
 mod formats;
 mod outages;
+mod refusals;
 mod remote_keys;
 mod sessions;
 mod store_contract;

@@ -185,3 +185,37 @@ async fn a_replace_counts_only_when_enough_replicas_have_it() {
     .await;
     assert_eq!(store.replace("k", b"1", b"3").await, Ok(false));
 }
+
+#[tokio::test]
+async fn the_rights_that_the_readme_names_are_enough() {
+    let server = RedisServer::start().await;
+    let rights = "on >secret resetkeys ~session:* ~hm:* resetchannels -@all +get +mget +set +getdel +del +pexpire +eval \
+                  +ping +role +hello +client|tracking +client|setinfo +wait";
+    let mut operator = server.client().await;
+    redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("gateway")
+        .arg(rights.split_whitespace().collect::<Vec<_>>())
+        .exec_async(&mut operator)
+        .await
+        .unwrap();
+    let url = format!("redis://gateway:secret@127.0.0.1:{}", server.port);
+    let store = RedisStore::connect(&url, quick()).await.unwrap();
+    assert!(store.feed_epoch().is_some());
+    let mut changes = store.changes();
+    assert!(store.put_new("session:a", b"1", MINUTE).await.unwrap());
+    store.put("hm:session:a", b"1", MINUTE).await.unwrap();
+    assert!(store.replace("session:a", b"1", b"2").await.unwrap());
+    assert!(store.expire("session:a", MINUTE).await.unwrap());
+    assert!(store.take("session:a").await.unwrap().is_some());
+    assert!(store.delete("hm:session:a").await.unwrap());
+    assert_eq!(
+        store.get_many(&["session:a", "hm:session:a"]).await.unwrap(),
+        [None, None]
+    );
+    changes.next().await;
+    assert!(
+        matches!(store.get("other").await, Err(StoreError::Refused(_))),
+        "and no more than enough"
+    );
+}

@@ -1,7 +1,7 @@
 //! Core's key set over HTTP: fetched when needed, seldom, by one for all, and kept while Core is down.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hivematrix_platform::{Jwks, KeySource, RemoteKeys, http_client};
@@ -68,24 +68,6 @@ async fn unknown_key_ids_do_not_hammer_core() {
         assert!(keys.key(&format!("forged-{number}")).await.unwrap().is_none());
     }
     assert_eq!(core.asked().len(), 1);
-}
-
-#[tokio::test]
-async fn the_keys_we_have_outlive_an_outage_of_core() {
-    let down = Arc::new(AtomicBool::new(false));
-    let is_down = Arc::clone(&down);
-    let core = Stub::start(move |_| {
-        if is_down.load(Ordering::SeqCst) {
-            answer(500, "")
-        } else {
-            answer(200, one())
-        }
-    })
-    .await;
-    let keys = keys_of(&core);
-    assert!(keys.key("key-1").await.unwrap().is_some());
-    down.store(true, Ordering::SeqCst);
-    assert!(keys.key("key-1").await.unwrap().is_some());
 }
 
 #[tokio::test]
