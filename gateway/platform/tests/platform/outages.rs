@@ -190,7 +190,7 @@ async fn a_replace_counts_only_when_enough_replicas_have_it() {
 async fn the_rights_that_the_readme_names_are_enough() {
     let server = RedisServer::start().await;
     let rights = "on >secret resetkeys ~session:* ~hm:* resetchannels -@all +get +mget +set +getdel +del +pexpire +eval \
-                  +ping +role +hello +client|tracking +client|setinfo +wait";
+                  +ping +role +hello +client|tracking +wait";
     let mut operator = server.client().await;
     redis::cmd("ACL")
         .arg("SETUSER")
