@@ -74,7 +74,7 @@ pub fn field(field: Field<'_>) -> Markup {
     html! {
         div .form__group {
             label .form__label for=(field.name) { (field.label) }
-            input .form__input #(field.name) name=(field.name) type=(kind) value=(field.value)
+            input .form__input .form__input--invalid[field.problem.is_some()] #(field.name) name=(field.name) type=(kind) value=(field.value)
                 required[field.required] aria-invalid=[field.problem.map(|_| "true")]
                 aria-describedby=[field.problem.map(|_| problem.as_str())];
             @if let Some(text) = field.problem {
