@@ -40,8 +40,10 @@ async fn serve(path: &Path, environment: Environment, config: Config) -> Result<
     let watch = watch.inspect_err(|error| tracing::warn!(%error, "changes take effect at the next start only")).ok();
     let running = Builder::new(config.clone()).start().await?;
     ready::announce(&address(&config, &running));
+    let ended = running.stop_token();
     tokio::select! {
         () = stop.asked.cancelled() => {}
+        () = ended.cancelled() => {}
         () = reload(watch, &running, config) => {}
     }
     tracing::info!("stopping");

@@ -96,7 +96,12 @@ impl Platform {
 
     /// Waits until a part ends that should not.
     pub(crate) async fn failure(&mut self) -> Failure {
-        match self.backends.join_next().await {
+        let gateway = self.gateway.stop_token();
+        let backend = tokio::select! {
+            () = gateway.cancelled() => return Failure::Outside("the gateway has ended".to_owned()),
+            backend = self.backends.join_next() => backend,
+        };
+        match backend {
             Some(Ok(failure)) => failure,
             Some(Err(panic)) => Failure::outside("a backend broke down", panic),
             None => Failure::Outside("the backends have ended".to_owned()),
