@@ -101,7 +101,13 @@ impl Builder {
         let public = public.ok_or_else(|| StartError::Other("the listener has no address".into()))?;
         let gateway = Arc::new(self.assemble().await?);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(server::serve(gateway.clone(), sockets, stop.clone()));
+        // Cancelled as well when the server ends by itself: whoever waits for the token hears of both.
+        let ended = stop.clone().drop_guard();
+        let serving = server::serve(gateway.clone(), sockets, stop.clone());
+        let task = tokio::spawn(async move {
+            let _ended = ended;
+            serving.await
+        });
         Ok(Running {
             public,
             admin,
@@ -224,7 +230,8 @@ impl Running {
         })
     }
 
-    /// A token that stops the gateway when it is cancelled.
+    /// A token that stops the gateway when it is cancelled; cancelled as well once the gateway has ended by itself
+    /// ([`Running::wait`] then says why).
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
