@@ -60,7 +60,10 @@ impl BackChannel {
 
     /// For the OpenID Connect library: calls that tell the provider its public address.
     pub(super) fn on_behalf_of(&self, forwarded: Forwarded) -> OnBehalfOf<'_> {
-        OnBehalfOf { back_channel: self, forwarded }
+        OnBehalfOf {
+            back_channel: self,
+            forwarded,
+        }
     }
 
     async fn send(&self, request: HttpRequest, forwarded: &Forwarded) -> Result<HttpResponse, CallError> {

@@ -160,7 +160,7 @@ mod tests {
     fn kept(lines: &[&str]) -> Option<String> {
         match without_ours(&headers(lines)) {
             None => Some(lines.join("|")),
-            Some(line) => line.map(|line| line.to_str().unwrap().to_owned()),
+            Some(line) => line.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()),
         }
     }
 

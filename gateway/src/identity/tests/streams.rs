@@ -109,19 +109,18 @@ async fn a_revocation_during_the_check_after_registering_is_not_missed() {
         let view = world.view.clone();
         let watching = tokio::spawn(async move {
             match in_background {
-                true => view.watch_in_background(&identity),
-                false => view.watch(&identity).await.unwrap(),
+                true => Ok(view.watch_in_background(&identity)),
+                false => view.watch(&identity).await,
             }
         });
         hold.reached().await;
         world.sessions.revoke(&alice.session).await.unwrap();
         world.feed_is_read().await;
         hold.release();
-        assert_eq!(
-            end_of(&watching.await.unwrap()).await,
-            Some(Ended::Revoked),
-            "{in_background}"
-        );
+        match watching.await.unwrap() {
+            Ok(stream) => assert_eq!(end_of(&stream).await, Some(Ended::Revoked), "{in_background}"),
+            Err(refused) => assert!(matches!(refused, Refused::Revoked), "{refused}"),
+        }
     }
 }
 

@@ -90,13 +90,10 @@ impl World {
         self.view.by_handle(&known.handle).await
     }
 
-    /// Asks until it needs no reading: what was announced so far has been taken in.
+    /// Takes in what was announced so far and asks once more: from then on asking needs no reading.
     pub(super) async fn settle(&self, known: &Known) {
-        super::eventually("the view settles", async || {
-            let before = self.store.reads();
-            self.ask(known).await.is_ok() && self.store.reads() == before
-        })
-        .await;
+        self.feed_is_read().await;
+        self.ask(known).await.unwrap();
     }
 
     /// Lets the view take in what has been announced so far: a change that is announced last is taken in
