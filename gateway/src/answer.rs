@@ -73,7 +73,11 @@ fn reply_to(refusal: &Refusal, context: &Context, head: &pingora::http::RequestH
         problem(refusal, context, head, &login_url)
     };
     let reply = with_fields(refusal, reply);
-    if let Refusal::Login(failed) = refusal { reply.with_cookies(failed.set_cookies.clone()) } else { reply }
+    if let Refusal::Login(failed) = refusal {
+        reply.with_cookies(failed.set_cookies.clone())
+    } else {
+        reply
+    }
 }
 
 /// The header fields that a status demands.

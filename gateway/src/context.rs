@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hivematrix_plugins::{Intent, Rewriter, Visits};
+use hivematrix_plugins::{Intent, Visits};
 
 use crate::conclude::Account;
 use crate::identity::Identity;
 use crate::phases::path::CanonicalPath;
+use crate::phases::rewrite::EditedBody;
 use crate::snapshot::{Route, Snapshot};
 
 /// Where a request is forwarded.
@@ -54,8 +55,8 @@ pub(crate) struct Context {
     pub(crate) identity: Option<Arc<Identity>>,
     /// The plugins' per-request state.
     pub(crate) visits: Option<Visits>,
-    /// The rewriter of the response, while it has something to do.
-    pub(crate) rewriter: Option<Rewriter>,
+    /// What the body of an edited document passes.
+    pub(crate) edited: Option<EditedBody>,
     /// Request body bytes seen so far.
     pub(crate) body_received: usize,
     /// Set when the client sent more than it may.
@@ -78,7 +79,7 @@ impl Context {
             target: None,
             identity: None,
             visits: None,
-            rewriter: None,
+            edited: None,
             body_received: 0,
             body_too_large: false,
             began: Instant::now(),

@@ -158,7 +158,10 @@ impl Builder {
             preferences: preferences.clone(),
             counters: Arc::new(Counters::default()),
             rewrite_bytes: config.limits.rewrite_bytes,
-            response_deadline: config.codex.as_ref().map_or(Tools::default().response_deadline, |codex| codex.deadline),
+            response_deadline: config
+                .codex
+                .as_ref()
+                .map_or(Tools::default().response_deadline, |codex| codex.deadline),
         };
         let config = Arc::new(config);
         let snapshot = Snapshot::build(config.clone(), &registry, &tools, &metrics).map_err(|problems| {

@@ -5,6 +5,7 @@ pub mod identity;
 
 mod admin;
 mod answer;
+mod coding;
 mod conclude;
 mod context;
 mod cut;

@@ -125,7 +125,9 @@ impl Metrics {
         let mut text = String::from_utf8(buffer).unwrap_or_default();
         for (name, meaning, value) in plugins.read() {
             let name = format!("hivematrix_{name}_total");
-            text.push_str(&format!("# HELP {name} {meaning}\n# TYPE {name} counter\n{name} {value}\n"));
+            text.push_str(&format!(
+                "# HELP {name} {meaning}\n# TYPE {name} counter\n{name} {value}\n"
+            ));
         }
         text
     }

@@ -152,7 +152,7 @@ impl ProxyHttp for Proxy {
         end: bool,
         context: &mut Context,
     ) -> pingora::Result<Option<Duration>> {
-        rewrite::chunk(body, end, context);
+        rewrite::chunk(body, end, context)?;
         Ok(None)
     }
 

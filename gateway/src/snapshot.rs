@@ -109,7 +109,12 @@ impl Snapshot {
             .iter()
             .map(|r| (r.from.clone(), r.to.clone()))
             .collect();
-        let origins = config.server.public_origins.iter().map(ToString::to_string).collect();
+        let origins = config
+            .server
+            .public_origins
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         Ok(Self {
             provider,
             config,

@@ -51,7 +51,11 @@ pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) 
         context.visits = Some(visits);
         return Ok(Step::Continue);
     }
-    let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let target = head
+        .uri
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
     let mut seen = RequestHead::new(head.method.clone(), target, head.headers.clone());
     let answer = visits
         .on_request(&mut seen)

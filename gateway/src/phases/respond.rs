@@ -2,15 +2,17 @@
 //! what it may not say for the whole origin is removed, and the plugins' response hooks run.
 
 use hivematrix_plugins::ResponseHead;
-use http::header::{self, HeaderName};
-use http::{StatusCode, Version};
+use http::Version;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 
+use crate::coding::{self, Coding};
 use crate::context::{Context, Target};
 use crate::identity::cookies;
 use crate::phases::arrive::CORRELATION_ID;
 use crate::phases::location::Locations;
 use crate::phases::provider::{self, CookiePath};
+use crate::phases::rewrite::EditedBody;
 
 /// What speaks for the whole origin and is not a backend's to say (security rules, "Answers").
 const FOR_THE_ORIGIN: [&str; 5] = [
@@ -64,7 +66,7 @@ pub(crate) async fn respond(
                     head.insert_header(name, location)?;
                 }
             }
-            run_plugins(request, head, context).await;
+            run_plugins(request, head, context).await?;
         }
         None => {}
     }
@@ -94,8 +96,14 @@ fn confine_cookies(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<(
 pub(crate) fn confine_cookie(cookie: &str, prefix: &str, path: CookiePath) -> Option<String> {
     let mut parts = cookie.split(';');
     let pair = parts.next()?.trim();
-    let name = pair.split('=').next().unwrap_or_default().trim();
-    if cookies::is_ours(name) || (pair.starts_with('=') && cookies::is_ours(pair.trim_start_matches('='))) {
+    // A cookie without a name is sent back as its bare value, which may look like another cookie's pair.
+    let name = pair
+        .trim_start_matches('=')
+        .split('=')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if cookies::is_ours(name) {
         return None;
     }
     let mut confined = pair.to_owned();
@@ -150,37 +158,85 @@ fn confine_service_worker(head: &mut ResponseHeader, prefix: &str) -> pingora::R
 }
 
 /// Response hooks, then the decision whether the body is a document that somebody edits.
-async fn run_plugins(request: &RequestHeader, head: &mut ResponseHeader, context: &mut Context) {
+async fn run_plugins(
+    request: &RequestHeader,
+    head: &mut ResponseHeader,
+    context: &mut Context,
+) -> pingora::Result<()> {
     if head.status.is_informational() {
-        return;
+        return Ok(());
     }
-    let Some(visits) = &mut context.visits else { return };
+    let Some(visits) = &mut context.visits else {
+        return Ok(());
+    };
     // Without a responsible plugin only a document's caching can concern us.
     if visits.is_empty() && !is_html(head) {
-        return;
+        return Ok(());
     }
     let mut seen = ResponseHead::new(head.status, head.headers.clone());
     visits.on_response(&mut seen).await;
-    let rewriter = visits.rewriter(&mut seen);
-    let rewrites = rewriter.is_some();
-    context.rewriter = rewriter;
+    let undone = undo_coding(&mut seen.headers, visits.wants_document());
+    match visits.rewriter(&mut seen) {
+        Some(rewriter) => {
+            let to = coding_for(request, &seen.headers);
+            context.edited = Some(EditedBody::new(undone.map(|(coding, _)| coding), rewriter, to)?);
+            if let Some(coding) = to {
+                seen.headers
+                    .insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
+            }
+            seen.headers
+                .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        None => {
+            if let Some((_, value)) = undone {
+                seen.headers.insert(header::CONTENT_ENCODING, value);
+            }
+        }
+    }
     let mut parts = head.as_owned_parts();
     parts.status = seen.status;
     parts.headers = seen.headers;
     *head = ResponseHeader::from(parts);
     context.account.status = head.status.as_u16();
-    if rewrites {
+    if context.edited.is_some() {
         head.remove_header(&header::CONTENT_LENGTH);
-        if request.version == Version::HTTP_11 && head.status != StatusCode::SWITCHING_PROTOCOLS {
-            let _ = head.insert_header(header::TRANSFER_ENCODING, "chunked");
+        if request.version == Version::HTTP_11 {
+            // Or the proxy would end the answer by closing the connection.
+            head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
         }
+    }
+    Ok(())
+}
+
+/// Takes the one coding of a document off its head, so that plugins see it as a page. We ask services for the
+/// identity, but some encode all the same.
+fn undo_coding(headers: &mut HeaderMap, wanted: bool) -> Option<(Coding, HeaderValue)> {
+    let value = headers.get(header::CONTENT_ENCODING).filter(|_| wanted)?.clone();
+    let coding = Coding::named(value.to_str().ok()?.trim())?;
+    headers.remove(header::CONTENT_ENCODING);
+    Some((coding, value))
+}
+
+/// The coding to send: the client's preference, unless nobody may transform the answer (RFC 9111 §5.2.2.6).
+fn coding_for(request: &RequestHeader, headers: &HeaderMap) -> Option<Coding> {
+    let no_transform = headers.get_all(header::CACHE_CONTROL).iter().any(|value| {
+        value
+            .to_str()
+            .is_ok_and(|value| value.to_ascii_lowercase().contains("no-transform"))
+    });
+    if no_transform {
+        None
+    } else {
+        coding::preferred(&request.headers)
     }
 }
 
 fn is_html(head: &ResponseHeader) -> bool {
     head.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         let value = value.as_bytes();
-        value.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
+        value
+            .get(..9)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
             || value.starts_with(b"application/xhtml")
     })
 }

@@ -50,10 +50,18 @@ pub(super) async fn begin(
     let snapshot = context.snapshot.clone();
     let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
     let attempts = cookies::attempt_cookies(&head.headers);
-    let begun = match gateway.login.begin(origin, &next, &attempts, context.client).await {
+    let begun = match gateway
+        .login
+        .begin(origin, &next, &attempts, context.client)
+        .await
+    {
         Ok(begun) => begun,
         Err(error) => {
-            return Err(Refusal::Login(Box::new(LoginFailed { error, next, set_cookies: Vec::new() })));
+            return Err(Refusal::Login(Box::new(LoginFailed {
+                error,
+                next,
+                set_cookies: Vec::new(),
+            })));
         }
     };
     Ok(Reply::redirect(StatusCode::SEE_OTHER, &begun.location).with_cookies(begun.set_cookies))

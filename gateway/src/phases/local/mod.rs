@@ -28,7 +28,9 @@ pub(crate) async fn answer(
     session: &mut Session,
     context: &mut Context,
 ) -> Result<Option<Reply>, Refusal> {
-    let Some(path) = context.path.as_ref().map(|path| path.sent().to_owned()) else { return Ok(None) };
+    let Some(path) = context.path.as_ref().map(|path| path.sent().to_owned()) else {
+        return Ok(None);
+    };
     let reads = matches!(session.req_header().method, Method::GET | Method::HEAD);
     let posts = session.req_header().method == Method::POST;
     let (door, permitted, allow) = match path.as_str() {
@@ -46,7 +48,9 @@ pub(crate) async fn answer(
         return Err(Refusal::MethodNotAllowed { allow });
     }
     if !matches!(door, "static" | "health") {
-        gateway.limiter.address(context.client, &context.snapshot.config.limits)?;
+        gateway
+            .limiter
+            .address(context.client, &context.snapshot.config.limits)?;
     }
     let head = session.req_header();
     // Boxed: a door's future is large and rarely needed, and would be part of every request's.
@@ -64,12 +68,24 @@ pub(crate) async fn answer(
 }
 
 /// A redirect of the configuration (`/helpdesk` → `/beacon/helpdesk`), with its query.
-fn redirect(context: &mut Context, session: &Session, path: &str, reads: bool) -> Result<Option<Reply>, Refusal> {
-    let Some(to) = context.snapshot.redirect(path) else { return Ok(None) };
+fn redirect(
+    context: &mut Context,
+    session: &Session,
+    path: &str,
+    reads: bool,
+) -> Result<Option<Reply>, Refusal> {
+    let Some(to) = context.snapshot.redirect(path) else {
+        return Ok(None);
+    };
     if !reads {
         return Err(Refusal::MethodNotAllowed { allow: READ });
     }
-    let query = session.req_header().uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let query = session
+        .req_header()
+        .uri
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
     let location = format!("{to}{query}");
     context.account.door = "redirect";
     Ok(Some(Reply::redirect(StatusCode::FOUND, &location)))
