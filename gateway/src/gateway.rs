@@ -55,7 +55,7 @@ impl Gateway {
 pub struct Builder {
     config: Config,
     store: Option<Arc<dyn Store>>,
-    sealing: Option<SealingKeys>,
+    sealing: Option<Arc<SealingKeys>>,
     registry: Registry,
 }
 
@@ -79,8 +79,8 @@ impl Builder {
 
     /// Uses these sealing keys instead of the configured source.
     #[must_use]
-    pub fn sealing_keys(mut self, keys: SealingKeys) -> Self {
-        self.sealing = Some(keys);
+    pub fn sealing_keys(mut self, keys: impl Into<Arc<SealingKeys>>) -> Self {
+        self.sealing = Some(keys.into());
         self
     }
 
@@ -130,9 +130,8 @@ impl Builder {
         };
         let sealing = match sealing {
             Some(keys) => keys,
-            None => secrets::sealing_keys(&config.sessions).map_err(StartError::Secrets)?,
+            None => Arc::new(secrets::sealing_keys(&config.sessions).map_err(StartError::Secrets)?),
         };
-        let sealing = Arc::new(sealing);
         let http = http_client(&config)?;
         let caller = ServiceName::parse(CALLER).map_err(|error| StartError::Other(error.to_string()))?;
         let core = Arc::new(CoreClient::new(
