@@ -163,11 +163,18 @@ async fn each_service_is_shown_as_it_is_in_the_shape_of_the_contract() {
             "{unknown}"
         );
     }
+}
 
-    let page = helm.page("/", &admin).await;
+#[tokio::test]
+async fn the_overview_shows_what_services_say_and_believes_none_of_it() {
+    let report =
+        json!({"status": "degraded", "checks": {"database": {"status": "unhealthy", "message": "<b>gone"}}});
+    let (ill, _ill) = serve(Router::new().route("/health", get(|| async { axum::Json(report) }))).await;
+    let helm = helm(vec![watched("ill", ill), watched("gone", nowhere().await)]).await;
+    let page = helm.page("/", &user(Admin)).await;
     must_be_a_proper_page(&page, "/helm");
     assert!(
-        page.text.contains("1 of 5 healthy") && page.text.contains("database: &lt;b&gt;gone"),
+        page.text.contains("0 of 2 healthy") && page.text.contains("database: &lt;b&gt;gone"),
         "{}",
         page.text
     );

@@ -11,7 +11,7 @@ use hivematrix_platform::PermissionLevel::{Admin, Client};
 use reqwest::Method;
 use serde_json::json;
 
-use stand::{Stand, auth, must_be_a_proper_page, service, user};
+use stand::{CLASSES, Stand, auth, classes, must_be_a_proper_page, service, user};
 
 async fn template() -> Stand {
     Stand::start(
@@ -149,4 +149,27 @@ async fn the_clock_ticks_once_a_second_as_long_as_somebody_listens() {
     tokio::time::timeout(Duration::from_secs(5), listening)
         .await
         .expect("no two ticks within five seconds");
+}
+
+#[tokio::test]
+async fn the_components_page_shows_everything_that_the_design_system_has() {
+    // The gateway's own pages look like this, a service's never; and the older form of a dialog looks like the newer.
+    let exceptions =
+        |class: &str| class.starts_with("standalone") || class == "modal--open" || class == "modal__dialog";
+    let template = template().await;
+    let page = template.page("/components", &user(Client)).await;
+    let shown = classes(&page.text);
+    let forgotten: Vec<&String> = CLASSES
+        .iter()
+        .filter(|class| !shown.contains(class.as_str()) && !exceptions(class))
+        .collect();
+    assert!(
+        CLASSES.len() > 100,
+        "the stylesheet was not understood: {:?}",
+        *CLASSES
+    );
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+
+    let tabs = template.page("/components?tab=history", &user(Client)).await;
+    assert!(tabs.text.contains("The back button works") && !page.text.contains("The back button works"));
 }

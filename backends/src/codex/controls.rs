@@ -60,7 +60,7 @@ impl Done {
             .map(|(_, _, sentence)| sentence);
         html! {
             @if let Some(sentence) = sentence {
-                div .alert .alert--success role="status" { (sentence) }
+                div .alert .alert--success role="status" { p .alert__body { (sentence) } }
             }
         }
     }
@@ -97,6 +97,18 @@ pub(crate) fn heading(title: &str, subtitle: Option<&str>, actions: Markup) -> M
                 @if let Some(subtitle) = subtitle { p .page-header__subtitle { (subtitle) } }
             }
             div .page-header__actions { (actions) }
+        }
+    }
+}
+
+/// The way back from a page: each step is its address and its name, the last one being this page.
+pub(crate) fn breadcrumb(steps: &[(String, &str)], here: &str) -> Markup {
+    html! {
+        nav aria-label="Breadcrumb" {
+            ol .breadcrumb {
+                @for (address, name) in steps { li .breadcrumb__item { a href=(address) { (name) } } }
+                li .breadcrumb__item aria-current="page" { (here) }
+            }
         }
     }
 }
@@ -138,10 +150,12 @@ pub(crate) fn summary(errors: &FieldErrors, label: impl Fn(&'static str) -> &'st
     html! {
         @if !errors.is_empty() {
             div .alert .alert--danger role="alert" {
-                p { "Nothing was saved yet. Please correct:" }
-                ul {
-                    @for error in errors.iter() {
-                        li { a href={ "#" (error.field) } { (label(error.field)) } ": " (error.message) }
+                div .alert__body {
+                    p .alert__title { "Nothing was saved yet. Please correct:" }
+                    ul {
+                        @for error in errors.iter() {
+                            li { a href={ "#" (error.field) } { (label(error.field)) } ": " (error.message) }
+                        }
                     }
                 }
             }
@@ -176,7 +190,7 @@ pub(crate) fn lines(name: &str, label: &str, value: &str, rows: u8, errors: &Fie
         div .form__group {
             label .form__label for=(name) { (label) }
             // The line break after the tag is not part of the value, but keeps one that is.
-            textarea .form__textarea #(name) name=(name) rows=(rows) aria-invalid=[problem.map(|_| "true")]
+            textarea .form__textarea .form__input--invalid[problem.is_some()] #(name) name=(name) rows=(rows) aria-invalid=[problem.map(|_| "true")]
                 aria-describedby=[problem.map(|_| problem_id.as_str())] { "\n" (value) }
             @if let Some(text) = problem { p .form__error #(problem_id) { (text) } }
         }

@@ -3,7 +3,7 @@
 //! One checker serves the forms and the JSON API, so both accept the same values. How an error is shown is the
 //! business of the pages and of the API.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use url::Url;
 
 /// One field that cannot be accepted.
@@ -68,11 +68,6 @@ impl FieldErrors {
             .collect();
         sentences.join(" ")
     }
-}
-
-/// Lets JSON say `null` where a form says nothing.
-pub(crate) fn null_is_empty<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    Ok(Option::<String>::deserialize(from)?.unwrap_or_default())
 }
 
 /// A text of one line that must be there.

@@ -91,7 +91,8 @@ fn pages(auth: &Auth) -> Router<Codex> {
         .route(
             "/settings",
             get(preferences::pages::show).post(preferences::pages::save),
-        );
+        )
+        .route("/settings.js", get(preferences::pages::script));
     let editing = Router::new()
         .route("/companies/new", get(company::new))
         .route("/companies", post(company::create))

@@ -8,6 +8,7 @@ use axum::{
     http::request::Parts,
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::{companies::store::SaveError, fields::FieldErrors};
 use crate::kit::Rejection;
@@ -65,28 +66,43 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// A JSON body. Anything else is 400 in a sentence of our own, without the parser's wording.
-pub(crate) struct JsonBody<T>(pub(crate) T);
+/// What has fields of text, each of which may be left out.
+pub(crate) trait Fields: DeserializeOwned {
+    /// The names of the fields.
+    const NAMES: &'static [&'static str];
+}
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+/// The fields of a JSON object: texts, or null for nothing. Members that are no fields are passed over, so that a
+/// client may send back what it got. Anything else is 400, with the field's name where there is one.
+pub(crate) struct JsonFields<T>(pub(crate) T);
+
+impl<T: Fields, S: Send + Sync> FromRequest<S> for JsonFields<T> {
     type Rejection = Rejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(error) => {
-                let detail = match &error {
-                    JsonRejection::MissingJsonContentType(_) => {
-                        "The body must be JSON, sent as application/json."
-                    }
-                    JsonRejection::JsonSyntaxError(_) => "The body is not well-formed JSON.",
-                    JsonRejection::JsonDataError(_) => {
-                        "The body must be a JSON object whose values are texts or null."
-                    }
-                    _ => "The body could not be read.",
-                };
-                Err(Rejection::new(error.status(), detail))
+        let Json(mut object) = Json::<Map<String, Value>>::from_request(request, state)
+            .await
+            .map_err(unreadable)?;
+        object.retain(|name, value| T::NAMES.contains(&name.as_str()) && !value.is_null());
+        let mut errors = FieldErrors::default();
+        for name in T::NAMES {
+            if object.get(*name).is_some_and(|value| !value.is_string()) {
+                errors.add(name, "This must be a text or null.");
             }
         }
+        errors.unless_any(()).map_err(|errors| bad_fields(&errors))?;
+        serde_json::from_value(Value::Object(object))
+            .map(Self)
+            .map_err(Rejection::internal)
+    }
+}
+
+fn unreadable(error: JsonRejection) -> Rejection {
+    match error {
+        JsonRejection::MissingJsonContentType(_) => {
+            Rejection::new(error.status(), "The body must be JSON, sent as application/json.")
+        }
+        JsonRejection::BytesRejection(_) => Rejection::new(error.status(), "The body could not be read."),
+        _ => Rejection::bad_request("The body must be a JSON object."),
     }
 }

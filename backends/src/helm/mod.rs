@@ -80,7 +80,6 @@ impl FromRef<Helm> for Auth {
 }
 
 /// The service.
-#[must_use]
 pub fn router(settings: HelmSettings) -> Router {
     let services: Arc<[Watched]> = settings.services.into();
     let helm = Helm {

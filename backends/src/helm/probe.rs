@@ -30,7 +30,7 @@ const LONGEST_MESSAGE: usize = 300;
 /// Whether a service runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Running {
+pub(super) enum Process {
     /// It answers.
     Running,
     /// Nothing listens.
@@ -60,7 +60,7 @@ pub(super) struct ServiceStatus {
     pub(super) service_name: String,
     pub(super) configured_port: Option<u16>,
     pub(super) configured_url: String,
-    pub(super) status: Running,
+    pub(super) status: Process,
     pub(super) health: Wellness,
     pub(super) health_message: String,
     pub(super) pid: Option<u32>,
@@ -109,21 +109,21 @@ impl Probe {
             match tokio::time::timeout(self.timeout, self.fetch(&service.url)).await {
                 Ok(Ok(answer)) => {
                     let (health, message) = understand(answer.code, &answer.body);
-                    (Running::Running, health, message)
+                    (Process::Running, health, message)
                 }
                 Ok(Err(error)) if error.is_connect() => (
-                    Running::Stopped,
+                    Process::Stopped,
                     Wellness::Unreachable,
                     "Nothing answers at this address.".to_owned(),
                 ),
                 Ok(Err(_)) => (
-                    Running::Unknown,
+                    Process::Unknown,
                     Wellness::Unreachable,
                     "The connection broke off.".to_owned(),
                 ),
                 Err(_) => {
                     let message = format!("No answer within {} ms.", self.timeout.as_millis());
-                    (Running::Unknown, Wellness::Unreachable, message)
+                    (Process::Unknown, Wellness::Unreachable, message)
                 }
             };
         ServiceStatus {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{
     Watched,
     logs::{Asked, Line},
-    probe::{Running, ServiceStatus, Wellness},
+    probe::{Process, ServiceStatus, Wellness},
 };
 use crate::kit::{Page, Prefix, choice, page};
 
@@ -32,7 +32,7 @@ pub(super) fn services(prefix: &Prefix, statuses: &[ServiceStatus]) -> Page {
     page(
         "Services · Helm",
         html! {
-            main {
+            main .container {
                 (heading("Services", &format!("{healthy} of {} healthy", statuses.len()), &actions))
                 section .card {
                     div .card__body {
@@ -86,11 +86,11 @@ fn service_table(prefix: &Prefix, statuses: &[ServiceStatus]) -> Markup {
     }
 }
 
-fn running(running: Running) -> Markup {
-    let (class, text) = match running {
-        Running::Running => ("badge badge--success", "running"),
-        Running::Stopped => ("badge badge--danger", "stopped"),
-        Running::Unknown => ("badge badge--warning", "unknown"),
+fn running(process: Process) -> Markup {
+    let (class, text) = match process {
+        Process::Running => ("badge badge--success", "running"),
+        Process::Stopped => ("badge badge--danger", "stopped"),
+        Process::Unknown => ("badge badge--warning", "unknown"),
     };
     html! { span class=(class) { (text) } }
 }
@@ -123,7 +123,7 @@ pub(super) fn logs(
     page(
         "Logs · Helm",
         html! {
-            main {
+            main .container {
                 (heading("Logs", &format!("{} of {total} lines, newest first", lines.len()), &actions))
                 section .card {
                     div .card__header {

@@ -14,8 +14,8 @@ use std::time::Duration;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::sse::{Event, KeepAlive};
-use axum::response::{IntoResponse, Response, Sse};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use futures_util::{Stream, stream};
@@ -63,7 +63,6 @@ struct Note {
 }
 
 /// The service: which address leads to which function, and who may go there.
-#[must_use]
 pub fn router(settings: TemplateSettings) -> Router {
     let template = Template {
         auth: settings.auth,
@@ -76,7 +75,7 @@ pub fn router(settings: TemplateSettings) -> Router {
         .route("/clock", get(clock))
         .route("/clock/events", get(clock_events))
         .route("/clock.js", get(clock_script))
-        .route("/components", get(components::page_of_components));
+        .route("/components", get(components::show));
     // `guard` refuses whoever is not signed in (401) or not of the right level (403). Health is for everybody.
     template
         .auth
@@ -98,7 +97,7 @@ fn home_page(template: &Template, user: &User, prefix: &Prefix, typed: &str, pro
     kit::page(
         "Template",
         html! {
-            main {
+            main .container {
                 header .page-header {
                     div {
                         h1 .page-header__title { "Hello, " (person.name) }
@@ -196,7 +195,7 @@ async fn clock(_: User, prefix: Prefix) -> Page {
     kit::page(
         "Clock · Template",
         html! {
-            main {
+            main .container {
                 section .card {
                     div .card__header { h1 .card__title { "Clock" } }
                     div .card__body {
@@ -216,7 +215,7 @@ async fn clock_events() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
         ticks.tick().await;
         Some((Ok(Event::default().event("time").data(now())), ticks))
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    Sse::new(events)
 }
 
 async fn clock_script() -> impl IntoResponse {
@@ -244,9 +243,6 @@ async fn health(State(template): State<Template>) -> Health {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .len();
-    Health::new(template.auth.service().as_str()).finding(
-        "notes",
-        Status::Healthy,
-        format!("{count} are kept"),
-    )
+    let kept = format!("{count} are kept");
+    Health::new(template.auth.service().as_str()).finding("notes", Status::Healthy, kept)
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
@@ -18,7 +19,7 @@ static CORE: LazyLock<Minter> =
     LazyLock::new(|| Minter::new(SigningKey::generate("test").unwrap(), "hivematrix-core"));
 
 /// How a service called `name` knows callers.
-pub fn auth(name: &str) -> Auth {
+pub(crate) fn auth(name: &str) -> Auth {
     let keys = StaticKeys::new(&CORE.jwks());
     Auth::new(
         Arc::new(Verifier::new(Arc::new(keys), "hivematrix-core")),
@@ -27,12 +28,12 @@ pub fn auth(name: &str) -> Auth {
 }
 
 /// The token of a user of this level, called after it: `admin@example.com` and so on.
-pub fn user(level: PermissionLevel) -> String {
+pub(crate) fn user(level: PermissionLevel) -> String {
     user_with_email(level, &format!("{level}@example.com"))
 }
 
 /// The token of a user with this e-mail address.
-pub fn user_with_email(level: PermissionLevel, email: &str) -> String {
+pub(crate) fn user_with_email(level: PermissionLevel, email: &str) -> String {
     let data = UserData {
         sub: format!("sub-of-{level}"),
         name: format!("The {level}"),
@@ -45,14 +46,14 @@ pub fn user_with_email(level: PermissionLevel, email: &str) -> String {
 }
 
 /// The token by which the service `calling` calls the service `target`.
-pub fn service(calling: &str, target: &str) -> String {
+pub(crate) fn service(calling: &str, target: &str) -> String {
     CORE.service(&calling.parse().unwrap(), &target.parse().unwrap(), unix_now())
         .unwrap()
         .0
 }
 
 /// Serves something on a free port until the guard is dropped.
-pub async fn serve(router: Router) -> (SocketAddr, DropGuard) {
+pub(crate) async fn serve(router: Router) -> (SocketAddr, DropGuard) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
@@ -61,8 +62,8 @@ pub async fn serve(router: Router) -> (SocketAddr, DropGuard) {
 }
 
 /// A service that is running, and a client that calls it as the gateway would.
-pub struct Stand {
-    pub address: SocketAddr,
+pub(crate) struct Stand {
+    pub(crate) address: SocketAddr,
     prefix: String,
     http: reqwest::Client,
     _running: DropGuard,
@@ -70,22 +71,22 @@ pub struct Stand {
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub location: String,
-    pub content_type: String,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) location: String,
+    pub(crate) content_type: String,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {:?}", self.text))
     }
 }
 
 impl Stand {
     /// Starts the service that is mounted under `/name`.
-    pub async fn start(name: &str, router: Router) -> Self {
+    pub(crate) async fn start(name: &str, router: Router) -> Self {
         let (address, running) = serve(router).await;
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -101,7 +102,7 @@ impl Stand {
     }
 
     /// A request as the gateway would forward it; `token` may be empty.
-    pub fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
         let request = self
             .http
             .request(method, format!("http://{}{path}", self.address))
@@ -113,7 +114,7 @@ impl Stand {
         }
     }
 
-    pub async fn send(&self, request: RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let header = |name: &str| {
             response
@@ -131,7 +132,7 @@ impl Stand {
     }
 
     /// A page, asked for as a browser does.
-    pub async fn page(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn page(&self, path: &str, token: &str) -> Answer {
         let request = self
             .request(Method::GET, path, token)
             .header("accept", "text/html,*/*;q=0.8");
@@ -144,7 +145,7 @@ impl Stand {
     }
 
     /// A form, sent as a browser does.
-    pub async fn submit(&self, path: &str, token: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(&self, path: &str, token: &str, fields: &[(&str, &str)]) -> Answer {
         let body = fields
             .iter()
             .fold(
@@ -164,7 +165,13 @@ impl Stand {
     }
 
     /// A call of a program, with a JSON body unless it is null.
-    pub async fn call(&self, method: Method, path: &str, token: &str, body: serde_json::Value) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: serde_json::Value,
+    ) -> Answer {
         let request = self.request(method, path, token);
         self.send(if body.is_null() {
             request
@@ -174,13 +181,13 @@ impl Stand {
         .await
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         self.call(Method::GET, path, token, serde_json::Value::Null).await
     }
 }
 
 /// Every address that a page leads to or loads.
-pub fn addresses(page: &str) -> Vec<&str> {
+pub(crate) fn addresses(page: &str) -> Vec<&str> {
     ["href=\"", "action=\"", "src=\""]
         .iter()
         .flat_map(|attribute| page.split(attribute).skip(1))
@@ -188,8 +195,48 @@ pub fn addresses(page: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Classes that are only names for scripts and tests to find a part by; the design system gives them no rules.
+const HOOKS: [&str; 5] = [
+    "btn__label",
+    "card__body",
+    "form__input",
+    "form__select",
+    "form__textarea",
+];
+
+/// Every class that the design system's stylesheet knows.
+pub(crate) static CLASSES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let sheet = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/assets/css/global.css");
+    let mut sheet = std::fs::read_to_string(sheet).unwrap();
+    while let Some(start) = sheet.find("/*") {
+        let end = start + sheet[start..].find("*/").unwrap();
+        sheet.replace_range(start..end + 2, " ");
+    }
+    // What stands before a brace, and not before a semicolon, is a selector.
+    sheet
+        .split_inclusive(['{', '}', ';'])
+        .filter_map(|part| part.strip_suffix('{'))
+        .filter(|selector| !selector.trim_start().starts_with('@'))
+        .flat_map(|selector| selector.split('.').skip(1))
+        .map(|rest| {
+            rest.split(|letter: char| !(letter.is_ascii_alphanumeric() || "-_".contains(letter)))
+                .next()
+                .unwrap()
+        })
+        .map(str::to_owned)
+        .collect()
+});
+
+/// Every class that a page uses.
+pub(crate) fn classes(page: &str) -> BTreeSet<&str> {
+    page.split("class=\"")
+        .skip(1)
+        .flat_map(|rest| rest.split('"').next().unwrap().split(' '))
+        .collect()
+}
+
 /// Fails unless the page is a complete document, carries no styles and no inline script, and stays under its prefix.
-pub fn must_be_a_proper_page(answer: &Answer, prefix: &str) {
+pub(crate) fn must_be_a_proper_page(answer: &Answer, prefix: &str) {
     let page = &answer.text;
     assert!(
         answer.content_type.starts_with("text/html"),
@@ -217,6 +264,10 @@ pub fn must_be_a_proper_page(answer: &Answer, prefix: &str) {
         "<script>",
     ] {
         assert!(!page.contains(absent), "{absent} in {page}");
+    }
+    for class in classes(page) {
+        let known = CLASSES.contains(class) || HOOKS.contains(&class) || class.starts_with("lucide");
+        assert!(known, "the design system has no class {class}");
     }
     for address in addresses(page) {
         let inside = address.starts_with('#')

@@ -15,7 +15,7 @@ use crate::{
     codex::{
         Codex,
         fields::FieldErrors,
-        refusal::{Ids, JsonBody, bad_fields, database_failed, no_company, not_saved},
+        refusal::{Ids, JsonFields, bad_fields, database_failed, no_company, not_saved},
     },
     kit::{Prefix, Rejection},
 };
@@ -132,7 +132,7 @@ pub(crate) async fn get(State(codex): State<Codex>, Ids(id): Ids<i64>) -> Result
 pub(crate) async fn create(
     State(codex): State<Codex>,
     prefix: Prefix,
-    JsonBody(typed): JsonBody<Typed>,
+    JsonFields(typed): JsonFields<Typed>,
 ) -> Result<Response, Rejection> {
     let details = typed.check().map_err(|errors| bad_fields(&errors))?;
     let id = store::create(&codex.pool, &details, unix_now().cast_signed())
@@ -147,7 +147,7 @@ pub(crate) async fn create(
 pub(crate) async fn replace(
     State(codex): State<Codex>,
     Ids(id): Ids<i64>,
-    JsonBody(typed): JsonBody<Typed>,
+    JsonFields(typed): JsonFields<Typed>,
 ) -> Result<Response, Rejection> {
     let details = typed.check().map_err(|errors| bad_fields(&errors))?;
     store::update(&codex.pool, id, &details, unix_now().cast_signed())

@@ -11,8 +11,9 @@ mod views;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{
-    FieldErrors, null_is_empty, optional_line, optional_phone, optional_text, optional_website, required_line,
+    FieldErrors, optional_line, optional_phone, optional_text, optional_website, required_line,
 };
+use super::refusal::Fields;
 
 /// Longest name, in characters.
 const NAME: usize = 200;
@@ -61,18 +62,17 @@ pub(crate) struct Details {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Typed {
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) name: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) account_number: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) website: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) phone: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) address: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) notes: String,
+}
+
+impl Fields for Typed {
+    const NAMES: &'static [&'static str] =
+        &["name", "account_number", "website", "phone", "address", "notes"];
 }
 
 impl Typed {

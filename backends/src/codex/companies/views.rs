@@ -8,7 +8,8 @@ use crate::{
     codex::{
         contacts::{self, Contact},
         controls::{
-            Done, button_link, delete_or_cancel, heading, line, lines, primary_link, save_or_cancel, summary,
+            Done, breadcrumb, button_link, delete_or_cancel, heading, line, lines, primary_link,
+            save_or_cancel, summary,
         },
         fields::FieldErrors,
     },
@@ -41,7 +42,7 @@ pub(super) fn list(prefix: &Prefix, listing: &Listing<'_>, may_edit: bool) -> Pa
     page(
         "Companies · Codex",
         html! {
-            main {
+            main .container {
                 (heading("Companies", Some(&count), new))
                 (listing.done.notice())
                 section .card {
@@ -63,9 +64,11 @@ pub(super) fn list(prefix: &Prefix, listing: &Listing<'_>, may_edit: bool) -> Pa
 fn search_form(prefix: &Prefix, search: &str) -> Markup {
     html! {
         form .form .form--inline method="get" action=(prefix.url("/companies")) role="search" {
-            label .u-visually-hidden for="search" { "Search companies" }
-            input .form__input #search name="search" type="search" value=(search) maxlength="100"
-                placeholder="Name, account number, website, address";
+            div .form__group .u-grow {
+                label .u-visually-hidden for="search" { "Search companies" }
+                input .form__input #search name="search" type="search" value=(search) maxlength="100"
+                    placeholder="Name, account number, website, address";
+            }
             button .btn type="submit" { span .btn__label { "Search" } }
             @if !search.is_empty() { (button_link(&prefix.url("/companies"), "Show all")) }
         }
@@ -78,11 +81,15 @@ fn nothing_found(prefix: &Prefix, search: &str, may_edit: bool) -> Markup {
             @if search.is_empty() {
                 h2 .empty-state__title { "No companies yet" }
                 p .empty-state__text { "Companies are the customers you look after." }
-                @if may_edit { (primary_link(&prefix.url("/companies/new"), "Create the first company")) }
+                @if may_edit {
+                    div .empty-state__actions {
+                        (primary_link(&prefix.url("/companies/new"), "Create the first company"))
+                    }
+                }
             } @else {
                 h2 .empty-state__title { "Nothing found" }
                 p .empty-state__text { "No company matches “" (search) "”." }
-                (button_link(&prefix.url("/companies"), "Show all companies"))
+                div .empty-state__actions { (button_link(&prefix.url("/companies"), "Show all companies")) }
             }
         }
     }
@@ -97,7 +104,7 @@ fn table(prefix: &Prefix, companies: &[Company]) -> Markup {
                         th scope="col" { "Name" }
                         th scope="col" { "Account number" }
                         th scope="col" { "Phone" }
-                        th scope="col" { "Contacts" }
+                        th .table__cell--number scope="col" { "Contacts" }
                     }
                 }
                 tbody {
@@ -106,7 +113,7 @@ fn table(prefix: &Prefix, companies: &[Company]) -> Markup {
                             td { a href=(address(prefix, company.id, "")) { (company.details.name) } }
                             td { (company.details.account_number.as_deref().unwrap_or("–")) }
                             td { (company.details.phone.as_deref().unwrap_or("–")) }
-                            td { (company.contacts) }
+                            td .table__cell--number { (company.contacts) }
                         }
                     }
                 }
@@ -126,13 +133,36 @@ fn pagination(prefix: &Prefix, listing: &Listing<'_>) -> Markup {
     };
     html! {
         @if listing.pages > 1 {
-            nav .pagination aria-label="Pages" {
-                @if listing.page > 1 { a .pagination__link href=(link(listing.page - 1)) rel="prev" { "Previous" } }
-                span .pagination__info { "Page " (listing.page) " of " (listing.pages) }
-                @if listing.page < listing.pages { a .pagination__link href=(link(listing.page + 1)) rel="next" { "Next" } }
+            nav aria-label="Pages" {
+                ul .pagination {
+                    @if listing.page > 1 {
+                        li .pagination__item { a .pagination__link href=(link(listing.page - 1)) rel="prev" { "Previous" } }
+                    }
+                    @for page in nearby(listing.page, listing.pages) {
+                        li .pagination__item {
+                            @if page == listing.page {
+                                span .pagination__link aria-current="page" { (page) }
+                            } @else {
+                                a .pagination__link href=(link(page)) { (page) }
+                            }
+                        }
+                    }
+                    @if listing.page < listing.pages {
+                        li .pagination__item { a .pagination__link href=(link(listing.page + 1)) rel="next" { "Next" } }
+                    }
+                }
             }
         }
     }
+}
+
+/// The pages that are worth a link: the first, the last, and those around the present one.
+fn nearby(page: i64, pages: i64) -> Vec<i64> {
+    let mut nearby = vec![1, page - 2, page - 1, page, page + 1, page + 2, pages];
+    nearby.retain(|number| (1..=pages).contains(number));
+    nearby.sort_unstable();
+    nearby.dedup();
+    nearby
 }
 
 /// One company with its contacts.
@@ -144,7 +174,6 @@ pub(super) fn show(
     done: Done,
 ) -> Page {
     let actions = html! {
-        (button_link(&prefix.url("/companies"), "All companies"))
         @if may_edit {
             (primary_link(&address(prefix, company.id, "/edit"), "Edit"))
             a .btn .btn--danger href=(address(prefix, company.id, "/delete")) { span .btn__label { "Delete" } }
@@ -153,7 +182,8 @@ pub(super) fn show(
     page(
         &format!("{} · Codex", company.details.name),
         html! {
-            main {
+            main .container {
+                (breadcrumb(&[(prefix.url("/companies"), "Companies")], &company.details.name))
                 (heading(&company.details.name, company.details.account_number.as_deref(), actions))
                 (done.notice())
                 section .card {
@@ -169,7 +199,7 @@ pub(super) fn show(
 fn facts(company: &Company) -> Markup {
     let details = &company.details;
     html! {
-        dl .description-list {
+        dl {
             @if let Some(website) = &details.website {
                 dt { "Website" }
                 // Somebody else's page: it must learn neither our address nor get hold of our window.
@@ -218,7 +248,7 @@ fn form(title: &str, action: &str, save: &str, cancel: &str, typed: &Typed, erro
     page(
         &format!("{title} · Codex"),
         html! {
-            main {
+            main .container {
                 (heading(title, None, html! {}))
                 section .card {
                     div .card__body {
@@ -262,7 +292,7 @@ pub(super) fn ask_to_delete(prefix: &Prefix, company: &Company) -> Page {
     page(
         &format!("Delete {}? · Codex", company.details.name),
         html! {
-            main {
+            main .container {
                 section .card {
                     div .card__header { h1 .card__title { "Delete " (company.details.name) "?" } }
                     div .card__body {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     codex::{
         Codex, companies,
-        refusal::{Ids, JsonBody, bad_fields, database_failed, no_company, no_contact},
+        refusal::{Ids, JsonFields, bad_fields, database_failed, no_company, no_contact},
     },
     kit::{Prefix, Rejection},
 };
@@ -42,7 +42,7 @@ pub(crate) async fn create(
     State(codex): State<Codex>,
     prefix: Prefix,
     Ids(company): Ids<i64>,
-    JsonBody(typed): JsonBody<Typed>,
+    JsonFields(typed): JsonFields<Typed>,
 ) -> Result<Response, Rejection> {
     let details = typed.check().map_err(|errors| bad_fields(&errors))?;
     let now = unix_now().cast_signed();
@@ -87,7 +87,7 @@ pub(crate) async fn get(
 pub(crate) async fn replace(
     State(codex): State<Codex>,
     Ids((company, id)): Ids<(i64, i64)>,
-    JsonBody(typed): JsonBody<Typed>,
+    JsonFields(typed): JsonFields<Typed>,
 ) -> Result<Json<Contact>, Rejection> {
     let details = typed.check().map_err(|errors| bad_fields(&errors))?;
     let now = unix_now().cast_signed();

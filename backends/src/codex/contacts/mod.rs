@@ -10,9 +10,8 @@ pub(crate) mod views;
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{
-    FieldErrors, null_is_empty, optional_email, optional_line, optional_phone, required_line,
-};
+use super::fields::{FieldErrors, optional_email, optional_line, optional_phone, required_line};
+use super::refusal::Fields;
 
 /// Longest name, in characters.
 const NAME: usize = 200;
@@ -48,14 +47,14 @@ pub(crate) struct Details {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Typed {
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) name: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) title: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) email: String,
-    #[serde(deserialize_with = "null_is_empty")]
     pub(crate) phone: String,
+}
+
+impl Fields for Typed {
+    const NAMES: &'static [&'static str] = &["name", "title", "email", "phone"];
 }
 
 impl Typed {

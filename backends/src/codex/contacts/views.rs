@@ -6,7 +6,7 @@ use super::{Contact, Typed, store::MOST};
 use crate::{
     codex::{
         companies::Company,
-        controls::{button_link, delete_or_cancel, heading, line, save_or_cancel, summary},
+        controls::{breadcrumb, button_link, delete_or_cancel, heading, line, save_or_cancel, summary},
         fields::FieldErrors,
     },
     kit::{Page, Prefix, page},
@@ -41,7 +41,7 @@ fn table(prefix: &Prefix, company: i64, contacts: &[Contact], may_edit: bool) ->
                         th scope="col" { "Title" }
                         th scope="col" { "E-mail" }
                         th scope="col" { "Phone" }
-                        @if may_edit { th scope="col" { span .u-visually-hidden { "Change" } } }
+                        @if may_edit { th .table__cell--actions scope="col" { span .u-visually-hidden { "Change" } } }
                     }
                 }
                 tbody { @for contact in contacts { (row(prefix, company, contact, may_edit)) } }
@@ -65,7 +65,7 @@ fn row(prefix: &Prefix, company: i64, contact: &Contact, may_edit: bool) -> Mark
             }
             td { (details.phone.as_deref().unwrap_or("–")) }
             @if may_edit {
-                td .table__actions {
+                td .table__cell--actions {
                     a .btn .btn--small href=(address(prefix, company, &format!("/{}/edit", contact.id)))
                         aria-label={ "Edit " (name) } { span .btn__label { "Edit" } }
                     " "
@@ -123,8 +123,9 @@ fn form(
     page(
         &format!("{title} · Codex"),
         html! {
-            main {
-                (heading(title, Some(&company.details.name), html! {}))
+            main .container {
+                (breadcrumb(&[(prefix.url("/companies"), "Companies"), (company_page.clone(), &company.details.name)], title))
+                (heading(title, None, html! {}))
                 section .card {
                     div .card__body {
                         (summary(errors, label))
@@ -158,7 +159,7 @@ pub(super) fn ask_to_delete(prefix: &Prefix, company: &Company, contact: &Contac
     page(
         &format!("Delete {name}? · Codex"),
         html! {
-            main {
+            main .container {
                 section .card {
                     div .card__header { h1 .card__title { "Delete " (name) "?" } }
                     div .card__body {

@@ -3,7 +3,10 @@
 use axum::{
     Form,
     extract::{Query, State},
-    http::StatusCode,
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 use hivematrix_platform::ServiceName;
@@ -114,6 +117,15 @@ pub(crate) async fn save(
     }
 }
 
+/// `GET /settings.js`: a file of its own, because pages carry no inline script.
+pub(crate) async fn script() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (CACHE_CONTROL, "private, max-age=3600"),
+    ];
+    (headers, include_str!("settings.js"))
+}
+
 fn settings(
     prefix: &Prefix,
     offered: &[ServiceName],
@@ -133,14 +145,14 @@ fn settings(
     page(
         "Settings · Codex",
         html! {
-            main {
+            main .container {
                 (heading("Settings", Some(&format!("{} · {}", agent.name, agent.email)), html! {}))
                 (done.notice())
                 section .card {
                     div .card__header { h2 .card__title { "Appearance and home page" } }
                     div .card__body {
                         (summary(errors, label))
-                        form .form method="post" action=(prefix.url("/settings")) {
+                        form .form #settings method="post" action=(prefix.url("/settings")) {
                             (choice("theme_preference", label("theme_preference"), &themes, &typed.theme_preference))
                             (choice("color_theme", label("color_theme"), &colors, &typed.color_theme))
                             (home_page(offered, agent.choices.home_page.as_ref(), typed, errors))
@@ -150,6 +162,7 @@ fn settings(
                         }
                     }
                 }
+                script src=(prefix.url("/settings.js")) defer {}
             }
         },
     )
@@ -189,13 +202,15 @@ fn nobody() -> Page {
     page(
         "Settings · Codex",
         html! {
-            main {
+            main .container {
                 (heading("Settings", None, html! {}))
                 section .card {
                     div .card__body {
                         div .alert .alert--warning role="status" {
-                            "Your account has no e-mail address, so Codex cannot remember settings for you. "
-                            "Please ask an administrator to add one."
+                            p .alert__body {
+                                "Your account has no e-mail address, so Codex cannot remember settings for you. "
+                                "Please ask an administrator to add one."
+                            }
                         }
                     }
                 }
