@@ -1,1 +1,59 @@
-//! To be written.
+//! The end-to-end harness: a world of its own for every case, with everything real in it.
+//!
+//! ```no_run
+//! # use hivematrix_tests::Stack;
+//! # async fn case() {
+//! let stack = Stack::start().await;
+//! let client = stack.client();
+//! client.login("technician").await;
+//! let answer = client.fetch("/echo/hello?x=1").await;
+//! assert_eq!(answer.status, 200);
+//! assert_eq!(stack.echo.last().target(), "/hello?x=1");
+//! # }
+//! ```
+//!
+//! Responsible for: [`Stack`] (Redis process, Core, identity provider, Codex, Template, Helm, scriptable
+//! [`Backend`]s and the gateway, all on free ports), [`Relay`]s that break any part, [`Client`] (a browser
+//! without a screen), [`Raw`] (bytes on a socket), [`Browser`] (a real Chromium), [`eventually`] in place of
+//! sleeping. Not responsible for: what is expected; that is written in `cases/`.
+//!
+//! Cases share nothing and run on a current-thread runtime (`#[tokio::test]`), so that whatever panics or
+//! logs on a case's thread belongs to that case: a panic in any spawned task, the product's or the
+//! harness's, fails the case when its [`Stack`] is dropped.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness that cannot go on fails the case that uses it"
+)]
+
+mod backend;
+mod browser;
+mod client;
+mod eventually;
+mod http2;
+mod logs;
+mod panics;
+mod ports;
+mod program;
+mod raw;
+mod redis;
+mod relay;
+mod stack;
+mod tls;
+mod websocket;
+
+pub use backend::{Backend, Gate, Script, Seen};
+pub use browser::Browser;
+pub use client::{Answer, Ask, Client, Streaming};
+pub use eventually::{eventually, takes_at_most};
+pub use http2::Http2;
+pub use logs::{LogLine, Logs};
+pub use ports::free_port;
+pub use raw::{Raw, RawAnswer};
+pub use redis::Redis;
+pub use relay::Relay;
+pub use stack::{Builder, PEOPLE, Part, Person, Stack, claims};
+pub use tls::Certificate;
+pub use websocket::WebSocket;

@@ -1,0 +1,54 @@
+//! One HTTP/2 connection, for what no HTTP library would send.
+
+use bytes::Bytes;
+use http::Request;
+use tokio::net::TcpStream;
+
+use crate::tls::Certificate;
+
+/// The connection.
+pub struct Http2 {
+    send: h2::client::SendRequest<Bytes>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Http2 {
+    pub(crate) async fn connect(address: std::net::SocketAddr, certificate: &Certificate) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the gateway accepts connections");
+        let stream = certificate.connect(stream, &["h2"]).await;
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "the gateway offers HTTP/2");
+        let (send, connection) = h2::client::handshake(stream).await.expect("an HTTP/2 connection");
+        let task = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Self { send, task }
+    }
+
+    /// Sends a request without a body; status and body of the answer.
+    ///
+    /// # Errors
+    /// What the gateway did to the stream instead of answering.
+    ///
+    /// # Panics
+    /// If the connection is gone.
+    pub async fn send(&mut self, request: Request<()>) -> Result<(u16, String), h2::Error> {
+        let mut ready = self.send.clone().ready().await?;
+        let (answer, _) = ready.send_request(request, true)?;
+        let answer = answer.await?;
+        let status = answer.status().as_u16();
+        let mut body = answer.into_body();
+        let mut text = Vec::new();
+        while let Some(piece) = body.data().await {
+            let piece = piece?;
+            let _ = body.flow_control().release_capacity(piece.len());
+            text.extend_from_slice(&piece);
+        }
+        Ok((status, String::from_utf8_lossy(&text).into_owned()))
+    }
+}
+
+impl Drop for Http2 {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,61 @@
+//! Programs of the machine that cases run: found on PATH, ended with the value that holds them.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A running program, killed on drop.
+pub(crate) struct Program(Child);
+
+/// Where a program is, by the first of `names` that is on PATH.
+///
+/// # Panics
+/// With one sentence that says which package to install.
+pub(crate) fn find(names: &[&str], package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = names
+        .iter()
+        .find_map(|name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()));
+    match found {
+        Some(file) => file,
+        None => panic!(
+            "this case needs the program {}, which is not on PATH: install it, for instance with `apt-get install {package}`",
+            names[0]
+        ),
+    }
+}
+
+impl Program {
+    /// Starts it with its output thrown away.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match quiet.spawn() {
+            Ok(child) => Self(child),
+            Err(error) => panic!("cannot start {}: {error}", command.get_program().display()),
+        }
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
+
+    /// Kills it and waits for its end.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

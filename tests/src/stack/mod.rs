@@ -1,0 +1,350 @@
+//! The platform in one process, a world of its own for each case.
+//!
+//! | path | what is there |
+//! |---|---|
+//! | `/codex/ /helm/ /template/` | the real services; Helm for administrators |
+//! | `/echo/` | [`Stack::echo`], behind a relay: for whoever is signed in |
+//! | `/echo/deep/` | [`Stack::second`]: a longer prefix in the same tree |
+//! | `/second/` | [`Stack::second`] |
+//! | `/admins/`, `/money/` | [`Stack::second`], for administrators; for billing and administrators |
+//! | `/hidden/` | [`Stack::second`], not in the menu |
+//! | `/beacon/` | [`Stack::beacon`], with the contract's public paths; `POST` on `/hook` is public too |
+//! | `/plain/` | [`Stack::echo`] without plugins |
+//! | `/core/ /nexus/ /keycloak/` | in the configuration, and never mounted |
+
+mod build;
+mod parts;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hivematrix_backends::kit;
+use hivematrix_gateway::Running;
+use hivematrix_gateway::config::Config;
+use hivematrix_platform::{Minter, SessionId, SessionRecord, Store};
+use secrecy::SecretString;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::subscriber::DefaultGuard;
+use url::Url;
+
+pub use self::build::Builder;
+pub use self::parts::{PEOPLE, Part, Person};
+use crate::backend::Backend;
+use crate::client::{Client, Wire};
+use crate::http2::Http2;
+use crate::logs::Logs;
+use crate::raw::{Raw, RawAnswer};
+use crate::redis::Redis;
+use crate::relay::Relay;
+use crate::tls::Certificate;
+use crate::websocket::{Duplex, WebSocket};
+
+/// The platform, running.
+pub struct Stack {
+    /// The backend of `/echo/`.
+    pub echo: Backend,
+    /// The backend of `/second/` and of others that differ in who may enter.
+    pub second: Backend,
+    /// The backend of `/beacon/`, with public paths.
+    pub beacon: Backend,
+    /// The session store.
+    pub redis: Redis,
+    /// What the gateway (and everything else in here) logs.
+    pub logs: Logs,
+    /// What the gateway runs with.
+    pub config: Config,
+    /// Signs tokens as Core does.
+    pub minter: Arc<Minter>,
+    relays: Vec<(Part, Relay)>,
+    gateway: Running,
+    sealing: SecretString,
+    core: SocketAddr,
+    provider: SocketAddr,
+    certificate: Option<Certificate>,
+    origin: Url,
+    services: Services,
+    _subscriber: DefaultGuard,
+}
+
+/// Services that are served in tasks of ours.
+#[derive(Default)]
+struct Services {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Services {
+    async fn serve(&mut self, router: axum::Router) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound socket");
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            kit::serve(listener, router, stop).await.expect("a service that serves");
+        });
+        address
+    }
+}
+
+impl Stack {
+    /// Everything, with the settings that a case seldom needs to change.
+    ///
+    /// # Panics
+    /// If something does not start.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// The same, to be changed before it starts.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A new browser without cookies.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        let trust = self.certificate.as_ref().map(|certificate| certificate.pem().to_owned());
+        Client::new(self.origin.clone(), self.gateway.address(), &Wire { trust })
+    }
+
+    /// A new browser in which this person is signed in.
+    ///
+    /// # Panics
+    /// If the login fails.
+    pub async fn signed_in(&self, name: &str) -> Client {
+        let client = self.client();
+        client.login(name).await;
+        client
+    }
+
+    /// A bare connection to the gateway.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.gateway.address(), &self.authority()).await
+    }
+
+    /// Sends a request byte for byte (`{host}` stands for our host) and reads its answer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn raw_request(&self, request: &str) -> RawAnswer {
+        let mut raw = self.raw().await;
+        raw.send(request).await;
+        raw.answer().await
+    }
+
+    /// An HTTP/2 connection to a gateway that was built with TLS.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub async fn http2(&self) -> Http2 {
+        let certificate = self.certificate.as_ref().expect("a stack that was built with TLS");
+        Http2::connect(self.gateway.address(), certificate).await
+    }
+
+    /// Opens a WebSocket as a page of the gateway would, with the cookies of `client`.
+    ///
+    /// # Errors
+    /// The status that came in place of 101.
+    pub async fn websocket(&self, client: &Client, path: &str) -> Result<WebSocket, u16> {
+        self.websocket_from(client, path, &client.origin_text()).await
+    }
+
+    /// As [`Stack::websocket`], from a page of `origin`.
+    ///
+    /// # Errors
+    /// The status that came in place of 101.
+    pub async fn websocket_from(&self, client: &Client, path: &str, origin: &str) -> Result<WebSocket, u16> {
+        let stream = TcpStream::connect(self.gateway.address()).await.expect("the gateway accepts connections");
+        let url = format!("ws://{}{path}", self.authority());
+        self.websocket_on(Box::new(stream), &url, client, path, origin).await
+    }
+
+    /// As [`Stack::websocket`], to a gateway that was built with TLS.
+    ///
+    /// # Errors
+    /// The status that came in place of 101.
+    ///
+    /// # Panics
+    /// If it was not.
+    pub async fn secure_websocket(&self, client: &Client, path: &str) -> Result<WebSocket, u16> {
+        let stream = TcpStream::connect(self.gateway.address()).await.expect("the gateway accepts connections");
+        let stream = self.certificate().connect(stream, &["http/1.1"]).await;
+        let url = format!("wss://{}{path}", self.authority());
+        self.websocket_on(Box::new(stream), &url, client, path, &client.origin_text()).await
+    }
+
+    async fn websocket_on(
+        &self,
+        stream: Box<dyn Duplex>,
+        url: &str,
+        client: &Client,
+        path: &str,
+        origin: &str,
+    ) -> Result<WebSocket, u16> {
+        let cookies = client.cookie_header(path);
+        let headers = [("Cookie", cookies.as_str()), ("Origin", origin)];
+        WebSocket::open(stream, url, &headers[usize::from(cookies.is_empty())..]).await
+    }
+
+    /// The relay in front of a part.
+    ///
+    /// # Panics
+    /// Never: every part has one.
+    #[must_use]
+    pub fn relay(&self, part: Part) -> &Relay {
+        let found = self.relays.iter().find(|(other, _)| *other == part);
+        &found.expect("every part has a relay").1
+    }
+
+    /// The gateway.
+    #[must_use]
+    pub fn gateway(&self) -> &Running {
+        &self.gateway
+    }
+
+    /// Where the gateway's admin listener is.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn admin(&self) -> Url {
+        let address = self.gateway.admin().expect("an admin listener");
+        Url::parse(&format!("http://{address}")).expect("a URL")
+    }
+
+    /// Where Core is, past its relay.
+    #[must_use]
+    pub fn core(&self) -> Url {
+        Url::parse(&format!("http://{}", self.core)).expect("a URL")
+    }
+
+    /// Where the provider is, past the gateway and the relay.
+    #[must_use]
+    pub fn provider(&self) -> Url {
+        Url::parse(&format!("http://{}", self.provider)).expect("a URL")
+    }
+
+    /// The public origin, `http://localhost:<port>/`.
+    #[must_use]
+    pub fn origin(&self) -> &Url {
+        &self.origin
+    }
+
+    /// The host and port of the public origin.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.origin[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
+    }
+
+    /// The certificate of a gateway that was built with TLS.
+    ///
+    /// # Panics
+    /// If it was not.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        self.certificate.as_ref().expect("a stack that was built with TLS")
+    }
+
+    /// Another gateway on the same store and with the same keys: a second machine, or this one after a restart.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn another_gateway(&self) -> (Running, Client) {
+        let (gateway, origin, _) =
+            build::start_gateway(self.config.clone(), self.store(), &self.sealing, None, Some(&self.origin)).await;
+        let client = Client::new(origin, gateway.address(), &Wire::default());
+        (gateway, client)
+    }
+
+    /// The HiveMatrix token that the gateway sends to backends for this client.
+    ///
+    /// # Panics
+    /// If the client is not signed in.
+    pub async fn token_of(&self, client: &Client) -> String {
+        let echo = client.fetch("/plain/whoami").await.json();
+        let headers = echo["headers"].as_array().expect("headers").iter();
+        let found = headers.filter(|pair| pair[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("authorization")));
+        let value = found.map(|pair| pair[1].as_str().unwrap_or_default()).next().expect("an Authorization");
+        value.trim_start_matches("Bearer ").to_owned()
+    }
+
+    /// Core's session of this client.
+    ///
+    /// # Panics
+    /// If the client is not signed in.
+    pub async fn session_of(&self, client: &Client) -> SessionId {
+        let claims = claims(&self.token_of(client).await);
+        SessionId::parse(claims["jti"].as_str().expect("a jti")).expect("a session id")
+    }
+
+    /// Core's record of a session, as Redis has it.
+    ///
+    /// # Panics
+    /// If it is malformed.
+    pub async fn record_of(&self, session: &SessionId) -> Option<SessionRecord> {
+        let json = self.redis.get(&session.key()).await?;
+        Some(SessionRecord::from_json(json.as_bytes()).expect("a session record"))
+    }
+
+    /// Asks Core to revoke the session of a token, as any service may.
+    ///
+    /// # Panics
+    /// If Core does not.
+    pub async fn revoke(&self, token: &str) {
+        let url = self.core().join("/api/token/revoke").expect("a URL");
+        let http = hivematrix_platform::http_client::internal().expect("an HTTP client");
+        let answer = http.post(url).json(&serde_json::json!({ "token": token })).send().await.expect("Core answers");
+        assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
+    }
+
+    /// Revokes as the Python Core does: by rewriting the record.
+    ///
+    /// # Panics
+    /// If there is no such session.
+    pub async fn revoke_as_python(&self, session: &SessionId) {
+        let mut record = self.record_of(session).await.expect("a session to revoke");
+        record.revoked = true;
+        let json = serde_json::to_string(&record).expect("JSON");
+        self.redis.set_keeping_ttl(&session.key(), &json).await;
+    }
+
+    /// Ends the gateway in good order, within its grace time.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.gateway.stop_token()
+    }
+
+    /// Core's private key, for tokens that Core would not make.
+    #[must_use]
+    pub fn signing_key_pem(&self) -> String {
+        build::signing_key_pem()
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        build::redis_store(self.relay(Part::Redis).address())
+    }
+}
+
+/// The claims of a token, unverified.
+///
+/// # Panics
+/// If it is no token.
+#[must_use]
+pub fn claims(token: &str) -> serde_json::Value {
+    parts::claims(token).unwrap_or_else(|| panic!("not a token: {token}"))
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.gateway.stop_token().cancel();
+        self.services.stop.cancel();
+        if std::thread::panicking() {
+            self.logs.show_last(40);
+        }
+        crate::panics::raise();
+    }
+}
