@@ -138,8 +138,6 @@ fn page(refusal: &Refusal, context: &Context) -> String {
     let status = refusal.status();
     let title = status.canonical_reason().unwrap_or("Error");
     let body = html! {
-        p.error-page__status { (status.as_u16()) }
-        h1.card__title { (title) }
         p { (refusal.public()) }
         @if let Refusal::Forbidden { reason: "permission", .. } = refusal {
             p { "Another account may have the permission: sign out and sign in as somebody else." }
@@ -149,7 +147,7 @@ fn page(refusal: &Refusal, context: &Context) -> String {
         } @else {
             a.btn.btn--primary href="/" { span.btn__label { "Go to your home page" } }
         }
-        p.error-page__id { "Request id: " code { (context.id()) } }
+        p.u-mt-4.u-text-muted { "Status " (status.as_u16()) ", request " code { (context.id()) } }
     };
     design::standalone_page(title, body)
 }

@@ -29,8 +29,20 @@ pub(crate) enum Target {
 pub(crate) enum Life {
     /// A request with an answer.
     Request,
-    /// A WebSocket, an event stream or a gRPC call: may be silent for long.
-    Stream,
+    /// An event stream: the answer may be silent for long.
+    Listening,
+    /// A WebSocket or a gRPC call: both sides may be silent for long, and what the client sends has no end.
+    Conversation,
+}
+
+impl Life {
+    /// Whether it may be silent for long.
+    pub(crate) fn is_long(self) -> bool {
+        match self {
+            Self::Request => false,
+            Self::Listening | Self::Conversation => true,
+        }
+    }
 }
 
 /// The per-request context.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::HeaderMap;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
@@ -69,9 +70,10 @@ impl Proxy {
         authorize::authorize(context)?;
         if let Some(identity) = &context.identity {
             let view = &self.gateway.view;
-            cut::tie(match context.life {
-                Life::Stream => view.watch(identity).await.map_err(authenticate::refusal)?,
-                Life::Request => view.watch_in_background(identity),
+            cut::tie(if context.life.is_long() {
+                view.watch(identity).await.map_err(authenticate::refusal)?
+            } else {
+                view.watch_in_background(identity)
             });
         }
         Ok(None)
@@ -129,7 +131,7 @@ impl ProxyHttp for Proxy {
     ) -> pingora::Result<()> {
         context.body_received += body.as_ref().map_or(0, Bytes::len);
         let limit = context.snapshot.config.limits.body_bytes;
-        if limit != 0 && context.life == Life::Request && context.body_received > limit {
+        if limit != 0 && context.life != Life::Conversation && context.body_received > limit {
             context.body_too_large = true;
             return Err(Error::explain(ErrorType::HTTPStatus(413), "request body too large").into_down());
         }
@@ -143,6 +145,16 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         respond::respond(session.req_header(), upstream, context).await
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut HeaderMap,
+        _context: &mut Context,
+    ) -> pingora::Result<Option<Bytes>> {
+        respond::trailers(trailers);
+        Ok(None)
     }
 
     fn response_body_filter(

@@ -154,7 +154,7 @@ fn life_of(headers: &HeaderMap) -> Result<Life, Refusal> {
         if names_other {
             return Err(Refusal::BadRequest("only WebSocket upgrades are served"));
         }
-        return Ok(Life::Stream);
+        return Ok(Life::Conversation);
     }
     let starts = |name: HeaderName, with: &[u8]| {
         headers.get(name).is_some_and(|value| {
@@ -164,8 +164,11 @@ fn life_of(headers: &HeaderMap) -> Result<Life, Refusal> {
                 .is_some_and(|start| start.eq_ignore_ascii_case(with))
         })
     };
-    if starts(header::ACCEPT, b"text/event-stream") || starts(header::CONTENT_TYPE, b"application/grpc") {
-        return Ok(Life::Stream);
+    if starts(header::CONTENT_TYPE, b"application/grpc") {
+        return Ok(Life::Conversation);
+    }
+    if starts(header::ACCEPT, b"text/event-stream") {
+        return Ok(Life::Listening);
     }
     Ok(Life::Request)
 }
@@ -322,11 +325,11 @@ mod tests {
         assert!(life_of(&head(&[("Upgrade", "websocket, h2c")]).headers).is_err());
         assert_eq!(
             life_of(&head(&[("Upgrade", "WebSocket")]).headers).ok(),
-            Some(Life::Stream)
+            Some(Life::Conversation)
         );
         assert_eq!(
             life_of(&head(&[("Accept", "text/event-stream")]).headers).ok(),
-            Some(Life::Stream)
+            Some(Life::Listening)
         );
         assert_eq!(
             life_of(&head(&[("Accept", "text/html")]).headers).ok(),

@@ -44,7 +44,7 @@ pub(crate) async fn peer(gateway: &Gateway, context: &Context) -> Result<Box<Htt
     // Only one timeout is known to the connection for both the head and the body, and it is chosen before
     // the head is seen: by what the client asked for.
     let silence = match context.life {
-        Life::Stream => timeouts.stream_idle,
+        Life::Listening | Life::Conversation => timeouts.stream_idle,
         Life::Request => timeouts.first_byte.max(timeouts.upstream_idle_body),
     };
     peer.options.connection_timeout = Some(timeouts.connect);

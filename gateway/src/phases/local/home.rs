@@ -46,9 +46,8 @@ async fn home_of<'a>(gateway: &Gateway, context: &'a Context, identity: &Identit
 
 fn nothing(identity: &Identity) -> String {
     design::standalone_page(
-        "No service yet",
+        "Nothing to open yet",
         html! {
-            h1.card__title { "Nothing to open yet" }
             p { "You are signed in as " strong { (identity.caller.claims.user.name) }
                 ", but no service of this platform is open to your account. Ask an administrator for access." }
             a.btn href="/logout" { span.btn__label { "Sign out" } }

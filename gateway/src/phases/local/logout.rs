@@ -18,9 +18,8 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// Asks: a link or an image on another site must not sign anybody out.
 pub(super) fn ask() -> Result<Reply, Refusal> {
     let page = design::standalone_page(
-        "Sign out",
+        "Sign out?",
         html! {
-            h1.card__title { "Sign out?" }
             p { "You will be signed out of all services in this browser." }
             form method="post" action="/logout" {
                 button.btn.btn--primary type="submit" { span.btn__label { "Sign out" } }
