@@ -13,11 +13,17 @@ const WIDEST_LINE: usize = 160;
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secrets: Vec<&Range<usize>> = self.iter().filter_map(|problem| problem.hidden.as_ref()).collect();
+        let secrets: Vec<&Range<usize>> = self
+            .iter()
+            .filter_map(|problem| problem.hidden.as_ref())
+            .collect();
         for problem in self {
             write_problem(f, self.source(), problem, &secrets)?;
         }
-        let errors = self.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let errors = self
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count();
         writeln!(f, "{}", tally(errors, self.iter().count() - errors))
     }
 }
@@ -28,7 +34,11 @@ fn write_problem(
     problem: &Problem,
     secrets: &[&Range<usize>],
 ) -> fmt::Result {
-    let name = if source.name.is_empty() { "configuration" } else { &source.name };
+    let name = if source.name.is_empty() {
+        "configuration"
+    } else {
+        &source.name
+    };
     let kind = match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -41,7 +51,11 @@ fn write_problem(
         }
         Place::Span(span) => {
             let line = Line::at(&source.text, span, secrets);
-            writeln!(f, "{name}:{}:{}: {kind}: {}", line.number, line.column, problem.message)?;
+            writeln!(
+                f,
+                "{name}:{}:{}: {kind}: {}",
+                line.number, line.column, problem.message
+            )?;
             margin = line.number.to_string().len() + 2;
             writeln!(f, "  {} | {}", line.number, line.text)?;
             writeln!(f, "{:margin$} | {}{}", "", line.indent, "^".repeat(line.width))?;
@@ -71,12 +85,18 @@ impl Line {
         let start = text.floor_char_boundary(span.start);
         let end = text.floor_char_boundary(span.end).max(start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |newline| start + newline);
+        let line_end = text[start..]
+            .find(['\n', '\r'])
+            .map_or(text.len(), |newline| start + newline);
         let shown = mask(text, line_start..line_end, secrets);
         let before = text[line_start..start].chars().count();
-        let indent: String = shown.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let indent: String = shown
+            .chars()
+            .take(before)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
         let marked = text[start..end.min(line_end).max(start)].chars().count();
-        let skip = if before > WIDEST_LINE / 2 { before - WIDEST_LINE / 2 } else { 0 };
+        let skip = before.saturating_sub(WIDEST_LINE / 2);
         let shown: String = shown.chars().skip(skip).take(WIDEST_LINE).collect();
         let room = shown.chars().count().saturating_sub(before - skip);
         Self {
@@ -94,7 +114,12 @@ fn mask(text: &str, line: Range<usize>, secrets: &[&Range<usize>]) -> String {
     text[line.clone()]
         .char_indices()
         .map(|(offset, c)| match c {
-            _ if secrets.iter().any(|secret| secret.contains(&(line.start + offset))) => '*',
+            _ if secrets
+                .iter()
+                .any(|secret| secret.contains(&(line.start + offset))) =>
+            {
+                '*'
+            }
             '\t' => '\t',
             c if c.is_control() => '\u{fffd}',
             c => c,
@@ -119,13 +144,19 @@ mod tests {
     use super::*;
 
     fn report(text: &str, problems: Vec<Problem>) -> String {
-        let source = Source { name: "g.toml".to_owned(), text: text.to_owned() };
+        let source = Source {
+            name: "g.toml".to_owned(),
+            text: text.to_owned(),
+        };
         Problems::new(Arc::new(source), problems).to_string()
     }
 
     #[test]
     fn the_caret_stands_under_what_is_wrong() {
-        let shown = report("a = 1\n\tkey = \"wert\"\n", vec![Problem::at(13..19, "no such thing").help("leave it")]);
+        let shown = report(
+            "a = 1\n\tkey = \"wert\"\n",
+            vec![Problem::at(13..19, "no such thing").help("leave it")],
+        );
         expect_test::expect![[r#"
             g.toml:2:8: error: no such thing
               2 | 	key = "wert"
@@ -140,15 +171,21 @@ mod tests {
     #[test]
     fn a_secret_is_never_shown_not_even_by_another_problem_of_its_line() {
         let text = "client_secret = \"hunter2\"";
-        let shown = report(text, vec![Problem::at(16..25, "inline").hiding(16..25), Problem::at(0..13, "other")]);
+        let shown = report(
+            text,
+            vec![
+                Problem::at(16..25, "inline").hiding(16..25),
+                Problem::at(0..13, "other"),
+            ],
+        );
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("client_secret = *********"), "{shown}");
     }
 
     #[test]
     fn spans_that_fit_no_text_do_not_panic() {
-        for span in [0..0, 5..2, 900..901, 1..2] {
-            assert!(report("é\n", vec![Problem::at(span, "x")]).contains("g.toml:"));
+        for (start, end) in [(0, 0), (5, 2), (900, 901), (1, 2)] {
+            assert!(report("é\n", vec![Problem::at(start..end, "x")]).contains("g.toml:"));
         }
         assert!(report("", vec![Problem::at(0..9, "x")]).contains("g.toml:1:1"));
     }
@@ -157,6 +194,9 @@ mod tests {
     fn a_very_long_line_is_cut_around_the_caret() {
         let text = format!("{}here", " ".repeat(5000));
         let shown = report(&text, vec![Problem::at(5000..5004, "x")]);
-        assert!(shown.contains("here") && shown.contains("^^^^") && shown.len() < 600, "{shown}");
+        assert!(
+            shown.contains("here") && shown.contains("^^^^") && shown.len() < 600,
+            "{shown}"
+        );
     }
 }

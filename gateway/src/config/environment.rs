@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use secrecy::SecretString;
 
-use super::file::{File, Secret};
+use super::file::{File, RedisUrl, Secret};
 use super::problem::{Place, Problem};
 use super::read::{Leaf, Written};
 use super::server::{DEFAULT_LISTEN, Origin};
@@ -16,7 +16,10 @@ use super::value::{HttpUrl, RulePath, StoreKind};
 /// Every variable that overrides the file, with the key that it overrides.
 pub const OVERRIDES: [(&str, &str); 13] = [
     ("CORE_SERVICE_URL", "core.url"),
-    ("KEYCLOAK_SERVER_URL", "provider.public_path or provider.identity_origin"),
+    (
+        "KEYCLOAK_SERVER_URL",
+        "provider.public_path or provider.identity_origin",
+    ),
     ("KEYCLOAK_BACKEND_URL", "provider.backend_url"),
     ("KEYCLOAK_REALM", "provider.realm"),
     ("KEYCLOAK_CLIENT_ID", "provider.client_id"),
@@ -47,10 +50,12 @@ impl Environment {
     /// Those of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        Self::from_iter(
-            std::env::vars_os()
-                .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())),
-        )
+        Self::from_iter(std::env::vars_os().map(|(name, value)| {
+            (
+                name.to_string_lossy().into_owned(),
+                value.to_string_lossy().into_owned(),
+            )
+        }))
     }
 
     /// Takes a missing secret for a warning and puts a placeholder in its place: for checking a file on a
@@ -64,7 +69,10 @@ impl Environment {
     /// A variable's value, unless it is empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     pub(super) fn lacks_secrets(&self) -> bool {
@@ -74,8 +82,14 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { variables, lacks_secrets: false }
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self {
+            variables,
+            lacks_secrets: false,
+        }
     }
 }
 
@@ -88,7 +102,10 @@ impl fmt::Debug for Environment {
 
 /// Puts the variables into what the file says.
 pub(super) fn apply(environment: &Environment, file: &mut File, problems: &mut Vec<Problem>) {
-    let mut reader = Reader { environment, problems };
+    let mut reader = Reader {
+        environment,
+        problems,
+    };
     let provider = file.provider.get_or_insert_default();
     reader.set("KEYCLOAK_BACKEND_URL", &mut provider.backend_url);
     reader.set("KEYCLOAK_REALM", &mut provider.realm);
@@ -99,9 +116,17 @@ pub(super) fn apply(environment: &Environment, file: &mut File, problems: &mut V
     reader.set_secret("HIVEMATRIX_CORE_SECRET", &mut core.secret);
     let sessions = file.sessions.get_or_insert_default();
     reader.set_secret("HIVEMATRIX_SEALING_KEYS", &mut sessions.sealing_keys);
-    if reader.set_secret("HIVEMATRIX_REDIS_URL", &mut sessions.redis_url) {
-        let place = Place::Variable("HIVEMATRIX_REDIS_URL");
-        sessions.store = Some(Written { value: StoreKind::Redis, place });
+    let mut redis = None;
+    reader.set_secret("HIVEMATRIX_REDIS_URL", &mut redis);
+    if let Some(Written { value, place }) = redis {
+        sessions.store = Some(Written {
+            value: StoreKind::Redis,
+            place: place.clone(),
+        });
+        sessions.redis_url = Some(Written {
+            value: RedisUrl::Secret(value),
+            place,
+        });
     }
     reader.set("LOG_LEVEL", &mut file.log.get_or_insert_default().level);
     let server = file.server.get_or_insert_default();
@@ -123,7 +148,11 @@ impl Reader<'_> {
         match T::from_text(self.environment.get(name)?) {
             Ok(value) => Some(Written { value, place }),
             Err(message) => {
-                let message = if message.is_empty() { format!("expected {}", T::EXPECTED) } else { message };
+                let message = if message.is_empty() {
+                    format!("expected {}", T::EXPECTED)
+                } else {
+                    message
+                };
                 self.problems.push(Problem::new(place, message));
                 None
             }
@@ -136,16 +165,22 @@ impl Reader<'_> {
         }
     }
 
-    fn set_secret(&mut self, name: &'static str, slot: &mut Option<Written<Secret>>) -> bool {
-        let Some(value) = self.environment.get(name) else { return false };
-        *slot = Some(Written { value: Secret::Given(SecretString::from(value)), place: Place::Variable(name) });
-        true
+    fn set_secret(&mut self, name: &'static str, slot: &mut Option<Written<Secret>>) {
+        if let Some(value) = self.environment.get(name) {
+            *slot = Some(Written {
+                value: Secret::Given(SecretString::from(value)),
+                place: Place::Variable(name),
+            });
+        }
     }
 
     /// `NEXUS_HOST` and `NEXUS_PORT` each replace their part of the address.
     fn listen(&mut self, file: &mut File) {
         let server = file.server.get_or_insert_default();
-        let mut address = server.listen.as_ref().map_or(DEFAULT_LISTEN, |listen| listen.value);
+        let mut address = server
+            .listen
+            .as_ref()
+            .map_or(DEFAULT_LISTEN, |listen| listen.value);
         let host = self.get::<HostAddress>("NEXUS_HOST");
         let port = self.get::<Port>("NEXUS_PORT");
         if let Some(host) = &host {
@@ -155,19 +190,28 @@ impl Reader<'_> {
             address.set_port(port.value.0);
         }
         if let Some(place) = host.map(|host| host.place).or(port.map(|port| port.place)) {
-            server.listen = Some(Written { value: address, place });
+            server.listen = Some(Written {
+                value: address,
+                place,
+            });
         }
     }
 
     /// `KEYCLOAK_SERVER_URL` is where browsers find the provider: a path of ours, or an origin of its own.
     fn provider_address(&mut self, file: &mut File) {
-        let Some(url) = self.get::<HttpUrl>("KEYCLOAK_SERVER_URL") else { return };
+        let Some(url) = self.get::<HttpUrl>("KEYCLOAK_SERVER_URL") else {
+            return;
+        };
         let provider = file.provider.get_or_insert_default();
         let place = url.place;
         let url = url.value.0;
-        let backend = provider.backend_url.as_ref().map_or("http://localhost:8080/", |url| url.value.0.as_str());
+        let backend = provider
+            .backend_url
+            .as_ref()
+            .map_or("http://localhost:8080/", |url| url.value.0.as_str());
         if url.as_str().trim_end_matches('/') == backend.trim_end_matches('/') {
-            let message = "ignored: this is the back channel's address, and browsers reach the provider through us";
+            let message =
+                "ignored: this is the back channel's address, and browsers reach the provider through us";
             self.problems.push(Problem::new(place, message).warning());
             return;
         }
@@ -178,11 +222,19 @@ impl Reader<'_> {
         let mut bare = url;
         bare.set_path("");
         let Ok(origin) = Origin::parse(bare.as_str()) else {
-            return self.problems.push(Problem::new(place, format!("expected {}", HttpUrl::EXPECTED)));
+            return self
+                .problems
+                .push(Problem::new(place, format!("expected {}", HttpUrl::EXPECTED)));
         };
-        let origins = file.server.as_ref().and_then(|server| server.public_origins.as_ref());
+        let origins = file
+            .server
+            .as_ref()
+            .and_then(|server| server.public_origins.as_ref());
         let ours = origins.is_some_and(|origins| origins.iter().any(|ours| ours.value == origin));
-        provider.public_path = Some(Written { value: path, place: place.clone() });
+        provider.public_path = Some(Written {
+            value: path,
+            place: place.clone(),
+        });
         provider.identity_origin = (!ours).then_some(Written { value: origin, place });
     }
 }
@@ -208,6 +260,11 @@ impl Leaf for Port {
     const EXPECTED: &'static str = "a port between 1 and 65535";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        text.trim().parse().ok().filter(|port| *port != 0).map(Self).ok_or_else(String::new)
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .map(Self)
+            .ok_or_else(String::new)
     }
 }

@@ -12,13 +12,17 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use url::Url;
 
 use super::owned;
 use super::problem::Problem;
-use super::read::{FromToml, Leaf, Named, Written, as_written, refuse_unknown, table_of, take};
+use super::quantity::{Count, Period, Size};
+use super::read::{
+    FromToml, Heading, Leaf, Named, Written, as_written, refuse_unknown, table_of, take, unexpected,
+};
 use super::server::Origin;
 use super::service::LogFormat;
-use super::value::{AdminListen, Count, HttpUrl, InstanceName, Period, RulePath, Size, StoreKind};
+use super::value::{AdminListen, HttpUrl, InstanceName, RulePath, StoreKind};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -113,7 +117,7 @@ as_written! {
     /// `[sessions]`
     struct Sessions, "[sessions]" {
         store: Written<StoreKind>,
-        redis_url: Written<Secret>,
+        redis_url: Written<RedisUrl>,
         sealing_keys: Written<Secret>,
         lifetime: Written<Period>,
         cache_entries: Written<Count<1, 100_000_000>>,
@@ -238,8 +242,11 @@ impl FromToml for Plugin {
                     .help("for example kind = \"composition\""),
             );
         }
-        let kind = take(table, "kind", problems)?;
-        Some(Self { kind, settings: Spanned::new(value.span(), owned::table(table)) })
+        let kind = take(table, "kind", &mut Heading::default(), problems)?;
+        Some(Self {
+            kind,
+            settings: Spanned::new(value.span(), owned::table(table)),
+        })
     }
 }
 
@@ -252,27 +259,35 @@ pub(super) enum Secret {
     File(PathBuf),
     /// From an environment variable that overrides the file.
     Given(SecretString),
-    /// As written, where the key allows that for values without a password (`redis_url`).
-    Inline(String),
 }
 
 impl Leaf for Secret {
     const EXPECTED: &'static str = "{ env = \"NAME\" } or { file = \"path\" }";
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        Ok(Self::Inline(text.to_owned()))
+    fn hides(_: &DeValue<'_>) -> bool {
+        true
+    }
+
+    fn from_text(_: &str) -> Result<Self, String> {
+        Err(format!(
+            "a secret may not stand in this file: expected {}",
+            Self::EXPECTED
+        ))
     }
 
     fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
-        let DeValue::Table(table) = value else {
-            return match value {
-                DeValue::String(text) => Self::from_text(text),
-                other => Err(super::read::unexpected::<Self>(other)),
-            };
+        let table = match value {
+            DeValue::Table(table) => table,
+            DeValue::String(text) => return Self::from_text(text),
+            other => return Err(unexpected::<Self>(other)),
         };
-        let mut entries = table.iter().map(|(key, value)| (key.get_ref().as_ref(), value.get_ref()));
+        let mut entries = table
+            .iter()
+            .map(|(key, value)| (key.get_ref().as_ref(), value.get_ref()));
         match (entries.next(), entries.next()) {
-            (Some(("env", DeValue::String(name))), None) if !name.is_empty() => Ok(Self::Env(name.to_string())),
+            (Some(("env", DeValue::String(name))), None) if !name.is_empty() => {
+                Ok(Self::Env(name.to_string()))
+            }
             (Some(("file", DeValue::String(path))), None) if !path.is_empty() => {
                 Ok(Self::File(PathBuf::from(path.as_ref())))
             }
@@ -281,9 +296,57 @@ impl Leaf for Secret {
     }
 }
 
+/// Where Redis is: plain as long as there is no password in it.
+#[derive(Clone, Debug)]
+pub(super) enum RedisUrl {
+    Plain(String),
+    Secret(Secret),
+}
+
+impl Leaf for RedisUrl {
+    const EXPECTED: &'static str =
+        "the address of a Redis: \"redis://127.0.0.1:6379/0\", \"rediss://…\" or \"unix:///run/redis.sock\"";
+
+    fn hides(_: &DeValue<'_>) -> bool {
+        true
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match redis_address(text) {
+            Some(url)
+                if url.password().is_some() || url.query_pairs().any(|(key, _)| key.starts_with("pass")) =>
+            {
+                Err(format!(
+                    "a password may not stand in this file: expected {}",
+                    Secret::EXPECTED
+                ))
+            }
+            Some(_) => Ok(Self::Plain(text.to_owned())),
+            None => Err(String::new()),
+        }
+    }
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
+        match value {
+            DeValue::String(text) => Self::from_text(text),
+            value => Secret::from_value(value).map(Self::Secret),
+        }
+    }
+}
+
+/// The address, if it is one that a Redis can have.
+pub(super) fn redis_address(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| match url.scheme() {
+        "redis" | "rediss" => url.host_str().is_some_and(|host| !host.is_empty()),
+        "unix" | "redis+unix" => url.path().len() > 1,
+        _ => false,
+    })
+}
+
 /// `"any"`, one permission level, or a list of them.
 impl Leaf for Access {
-    const EXPECTED: &'static str = "\"any\" or a list of \"client\", \"billing\", \"technician\" and \"admin\"";
+    const EXPECTED: &'static str =
+        "\"any\" or a list of \"client\", \"billing\", \"technician\" and \"admin\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
         match text {
@@ -300,9 +363,13 @@ impl Leaf for Access {
                     .iter()
                     .map(|item| parse_level(item.get_ref().as_str().unwrap_or_default()))
                     .collect::<Result<_, _>>()?;
-                if levels.is_empty() { Err("this lets nobody in".to_owned()) } else { Ok(Self::Levels(levels)) }
+                if levels.is_empty() {
+                    Err("this lets nobody in".to_owned())
+                } else {
+                    Ok(Self::Levels(levels))
+                }
             }
-            other => Err(super::read::unexpected::<Self>(other)),
+            other => Err(unexpected::<Self>(other)),
         }
     }
 }

@@ -109,7 +109,11 @@ impl Provider {
     /// Where browsers that use `origin` find the provider: `https://host/keycloak`.
     #[must_use]
     pub fn public_base(&self, origin: &Origin) -> String {
-        format!("{}{}", self.identity_origin.as_ref().unwrap_or(origin), self.public_path)
+        format!(
+            "{}{}",
+            self.identity_origin.as_ref().unwrap_or(origin),
+            self.public_path
+        )
     }
 }
 
@@ -142,7 +146,12 @@ impl Core {
     /// Core at this address, with defaults for the rest.
     #[must_use]
     pub fn new(url: Url) -> Self {
-        Self { url, issuer: DEFAULT_ISSUER.to_owned(), secret: None, timeout: DEFAULT_CORE_TIMEOUT }
+        Self {
+            url,
+            issuer: DEFAULT_ISSUER.to_owned(),
+            secret: None,
+            timeout: DEFAULT_CORE_TIMEOUT,
+        }
     }
 }
 
@@ -166,7 +175,11 @@ impl Codex {
     /// Codex at this address, with defaults for the rest.
     #[must_use]
     pub fn new(url: Url) -> Self {
-        Self { url, timeout: DEFAULT_CODEX_TIMEOUT, deadline: DEFAULT_CODEX_DEADLINE }
+        Self {
+            url,
+            timeout: DEFAULT_CODEX_TIMEOUT,
+            deadline: DEFAULT_CODEX_DEADLINE,
+        }
     }
 }
 
@@ -188,17 +201,49 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
             SealingKeysSource::Environment(keys) => Some(keys.expose_secret().to_owned()),
             SealingKeysSource::Generated => None,
         };
-        (store, keys, sessions.lifetime, sessions.cache_entries, sessions.strict, sessions.legacy_bearer)
+        (
+            store,
+            keys,
+            sessions.lifetime,
+            sessions.cache_entries,
+            sessions.strict,
+            sessions.legacy_bearer,
+        )
     };
     let provider = |config: &super::Config| {
-        let Provider { public_path, backend_url, identity_origin, realm, client_id, client_secret, scopes } =
-            config.provider.clone();
+        let Provider {
+            public_path,
+            backend_url,
+            identity_origin,
+            realm,
+            client_id,
+            client_secret,
+            scopes,
+        } = config.provider.clone();
         let secret = client_secret.expose_secret().to_owned();
-        (public_path, backend_url, identity_origin, realm, client_id, secret, scopes)
+        (
+            public_path,
+            backend_url,
+            identity_origin,
+            realm,
+            client_id,
+            secret,
+            scopes,
+        )
     };
     let core = |config: &super::Config| {
-        let Core { url, issuer, secret, timeout } = config.core.clone();
-        (url, issuer, secret.map(|secret| secret.expose_secret().to_owned()), timeout)
+        let Core {
+            url,
+            issuer,
+            secret,
+            timeout,
+        } = config.core.clone();
+        (
+            url,
+            issuer,
+            secret.map(|secret| secret.expose_secret().to_owned()),
+            timeout,
+        )
     };
     vec![
         ("sessions", sessions(old) != sessions(new)),

@@ -34,10 +34,12 @@ mod identity;
 mod limits;
 mod owned;
 mod problem;
+mod quantity;
 mod read;
 mod secret;
 mod server;
 mod service;
+mod syntax;
 mod value;
 mod watch;
 
@@ -54,8 +56,8 @@ pub use limits::{Limits, ServiceTimeouts, Timeouts};
 pub use problem::{Place, Problem, Problems, Severity, Source};
 pub use server::{Admin, InvalidOrigin, Origin, Scheme, Server, Tls};
 pub use service::{
-    COMPOSITION, Home, InvalidUpstream, Log, LogFormat, PluginInstance, PublicPath, PublicRule, Redirect, Service,
-    Upstream,
+    COMPOSITION, Home, InvalidUpstream, Log, LogFormat, PluginInstance, PublicPath, PublicRule, Redirect,
+    Service, Upstream,
 };
 pub use watch::{Watch, WatchError};
 
@@ -145,8 +147,14 @@ impl Config {
     pub fn load_with(path: &Path, environment: &Environment, plugins: &Registry) -> Result<Self, Problems> {
         let name = path.display().to_string();
         let text = read_file(path).map_err(|error| {
-            let source = Source { name: name.clone(), text: String::new() };
-            Problems::new(Arc::new(source), vec![Problem::new(Place::Document, error.to_string())])
+            let source = Source {
+                name: name.clone(),
+                text: String::new(),
+            };
+            Problems::new(
+                Arc::new(source),
+                vec![Problem::new(Place::Document, error.to_string())],
+            )
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
         Self::parse_with(&text, &name, base, environment, plugins)
@@ -171,17 +179,30 @@ impl Config {
         environment: &Environment,
         plugins: &Registry,
     ) -> Result<Self, Problems> {
-        let source = Arc::new(Source { name: name.to_owned(), text: text.to_owned() });
+        let source = Arc::new(Source {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        });
         let mut problems = Vec::new();
-        let file = read::read::<file::File>(text, &mut problems);
-        let config = file.and_then(|mut file| {
-            problems.extend(file.plugins.iter().flat_map(|named| plugin_problems(&named.0, plugins)));
+        let parsed = syntax::parse::<file::File>(text, &mut problems);
+        let config = parsed.value.and_then(|mut file| {
+            problems.extend(
+                file.plugins
+                    .iter()
+                    .flat_map(|named| plugin_problems(&named.0, plugins)),
+            );
             environment::apply(environment, &mut file, &mut problems);
+            if !parsed.well_formed {
+                return None;
+            }
             check::check(file, &source, base, environment, &mut problems)
         });
         let problems = Problems::new(source, problems);
         match config {
-            Some(config) if !problems.has_errors() => Ok(Self { warnings: problems, ..config }),
+            Some(config) if !problems.has_errors() => Ok(Self {
+                warnings: problems,
+                ..config
+            }),
             Some(_) | None => Err(problems),
         }
     }
@@ -210,7 +231,10 @@ impl Config {
             ("log", self.log != newer.log),
         ];
         differences.extend(identity::differences(self, newer));
-        differences.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+        differences
+            .into_iter()
+            .filter_map(|(name, differs)| differs.then_some(name))
+            .collect()
     }
 }
 
@@ -222,7 +246,9 @@ pub fn keys() -> Vec<String> {
 
 fn read_file(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
-    let read = std::fs::File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+    let read = std::fs::File::open(path)?
+        .take(LONGEST_FILE + 1)
+        .read_to_string(&mut text)?;
     if read as u64 > LONGEST_FILE {
         return Err(std::io::Error::other("it is too long for a configuration"));
     }
@@ -246,6 +272,10 @@ fn plugin_problems(
 }
 
 fn explained(invalid: &Invalid) -> Problem {
-    let place = invalid.span.clone().filter(|span| !span.is_empty()).map_or(Place::Document, Place::Span);
+    let place = invalid
+        .span
+        .clone()
+        .filter(|span| !span.is_empty())
+        .map_or(Place::Document, Place::Span);
     Problem::new(place, invalid.to_string())
 }

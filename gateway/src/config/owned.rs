@@ -15,7 +15,10 @@ pub(super) fn table(table: &DeTable<'_>) -> DeTable<'static> {
     table
         .iter()
         .map(|(key, value)| {
-            (Spanned::new(key.span(), Cow::Owned(key.get_ref().as_ref().to_owned())), spanned(value))
+            (
+                Spanned::new(key.span(), Cow::Owned(key.get_ref().as_ref().to_owned())),
+                spanned(value),
+            )
         })
         .collect()
 }
@@ -64,7 +67,10 @@ mod tests {
         let original = DeTable::parse(text).unwrap();
         let copied = table(original.get_ref());
         let spans = |table: &DeTable<'_>| {
-            table.iter().map(|(key, value)| (key.span(), value.span())).collect::<Vec<_>>()
+            table
+                .iter()
+                .map(|(key, value)| (key.span(), value.span()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(spans(original.get_ref()), spans(&copied));
         let read = |table: DeTable<'_>| -> toml::Table {

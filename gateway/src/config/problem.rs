@@ -51,7 +51,13 @@ pub struct Problem {
 impl Problem {
     /// An error at a place.
     pub fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), help: None, severity: Severity::Error, hidden: None }
+        Self {
+            place,
+            message: message.into(),
+            help: None,
+            severity: Severity::Error,
+            hidden: None,
+        }
     }
 
     /// An error at a span of the file, for those who read parts of it themselves (plugins' settings).

@@ -7,7 +7,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Place, Problem, has_errors};
+use super::problem::{Place, Problem};
 
 /// A value as written, and where.
 #[derive(Clone, Debug)]
@@ -36,6 +36,11 @@ pub(super) trait FromToml: Sized {
 pub(super) trait Leaf: Sized {
     /// Completes the sentence "expected …".
     const EXPECTED: &'static str;
+
+    /// Whether what stands in the file may be a secret, not to be shown in problems.
+    fn hides(_: &DeValue<'_>) -> bool {
+        false
+    }
 
     /// From a string of the file, or from an environment variable. The error is the whole sentence, or empty
     /// for the usual one.
@@ -74,17 +79,18 @@ impl<T: Leaf> FromToml for Written<T> {
 
     fn from_toml(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
         let place = Place::Span(value.span());
-        match T::from_value(value.get_ref()) {
-            Ok(value) => Some(Self { value, place }),
-            Err(message) if message.is_empty() => {
-                problems.push(Problem::new(place, format!("expected {}", T::EXPECTED)));
-                None
-            }
-            Err(message) => {
-                problems.push(Problem::new(place, message));
-                None
-            }
-        }
+        let message = match T::from_value(value.get_ref()) {
+            Ok(value) => return Some(Self { value, place }),
+            Err(message) if message.is_empty() => format!("expected {}", T::EXPECTED),
+            Err(message) => message,
+        };
+        let problem = Problem::new(place, message);
+        problems.push(if T::hides(value.get_ref()) {
+            problem.hiding(value.span())
+        } else {
+            problem
+        });
+        None
     }
 }
 
@@ -130,7 +136,11 @@ impl<N: Leaf, T: FromToml> FromToml for Named<N, T> {
         for (key, value) in entries {
             let place = Place::Span(key.span());
             let name = N::from_text(key.get_ref()).map_err(|message| {
-                let message = if message.is_empty() { format!("expected {}", N::EXPECTED) } else { message };
+                let message = if message.is_empty() {
+                    format!("expected {}", N::EXPECTED)
+                } else {
+                    message
+                };
                 problems.push(Problem::new(place.clone(), message));
             });
             let value = T::from_toml(value, problems);
@@ -157,17 +167,43 @@ pub(super) fn table_of<'v, 'i>(
     Some(table)
 }
 
+/// What is known of a table as a whole, for problems about what is missing in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heading {
+    /// Where it is, unless it is the whole file or not written at all.
+    pub(super) span: Option<std::ops::Range<usize>>,
+    /// Keys that are there but could not be read, or are misspelt: they are not missing.
+    pub(super) unread: Vec<&'static str>,
+}
+
+impl Heading {
+    /// The problem of a missing key, unless it is there in some way.
+    pub(super) fn lacks(&self, key: &str, message: impl Into<String>) -> Option<Problem> {
+        let place = self.span.clone().map_or(Place::Document, Place::Span);
+        (!self.unread.contains(&key)).then(|| Problem::new(place, message))
+    }
+}
+
 /// Reads one key of a table; `None` also when it is not there.
-pub(super) fn take<T: FromToml>(table: &DeTable<'_>, key: &str, problems: &mut Vec<Problem>) -> Option<T> {
-    table.get(key).and_then(|value| T::from_toml(value, problems))
+pub(super) fn take<T: FromToml>(
+    table: &DeTable<'_>,
+    key: &'static str,
+    heading: &mut Heading,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let read = T::from_toml(table.get(key)?, problems);
+    if read.is_none() {
+        heading.unread.push(key);
+    }
+    read
 }
 
 /// One problem for each key that the table does not have, with the key that was probably meant.
 pub(super) fn refuse_unknown(
     table: &DeTable<'_>,
-    known: &[&str],
+    known: &[&'static str],
     name: &str,
-    whole_file: &[String],
+    heading: &mut Heading,
     problems: &mut Vec<Problem>,
 ) {
     for key in table.keys() {
@@ -175,13 +211,22 @@ pub(super) fn refuse_unknown(
         if known.contains(&written) {
             continue;
         }
-        let problem = Problem::at(key.span(), format!("{name} has no key `{}`", written.escape_debug()));
-        problems.push(match closest(written, known.iter().copied()) {
-            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-            None => match whole_file.iter().find_map(|path| section_of(path, written)) {
-                Some(section) => problem.help(format!("`{written}` belongs to {section}")),
-                None => problem.help(format!("it has {}", known.join(", "))),
-            },
+        let problem = Problem::at(
+            key.span(),
+            format!("{name} has no key `{}`", written.escape_debug()),
+        );
+        let elsewhere = || {
+            super::file::keys()
+                .iter()
+                .find_map(|path| section_of(path, written))
+        };
+        problems.push(if let Some(meant) = closest(written, known) {
+            heading.unread.push(meant);
+            problem.help(format!("did you mean `{meant}`?"))
+        } else if let Some(section) = elsewhere() {
+            problem.help(format!("`{written}` belongs to {section}"))
+        } else {
+            problem.help(format!("it has {}", known.join(", ")))
         });
     }
 }
@@ -196,9 +241,10 @@ fn section_of(path: &str, key: &str) -> Option<String> {
 }
 
 /// The candidate that somebody who wrote `name` probably meant.
-pub(super) fn closest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub(super) fn closest<'c>(name: &str, candidates: &[&'c str]) -> Option<&'c str> {
     candidates
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -211,8 +257,9 @@ macro_rules! as_written {
         #[derive(Debug, Default)]
         pub(super) struct $name {
             $($(#[$field_doc])* pub(super) $field: Option<$type>,)+
-            /// The table's header, for problems about what is missing in it.
-            pub(super) at: Option<std::ops::Range<usize>>,
+            /// The table as a whole.
+            #[allow(dead_code, reason = "not every table has keys that it needs")]
+            pub(super) heading: Heading,
         }
 
         impl FromToml for $name {
@@ -223,59 +270,15 @@ macro_rules! as_written {
 
             fn from_toml(value: &Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Option<Self> {
                 let table = table_of(value, problems)?;
-                refuse_unknown(table, &[$(stringify!($field)),+], $title, &super::file::keys(), problems);
+                let span = Some(value.span()).filter(|span| !span.is_empty());
+                let mut heading = Heading { span, unread: Vec::new() };
+                refuse_unknown(table, &[$(stringify!($field)),+], $title, &mut heading, problems);
                 Some(Self {
-                    $($field: take(table, stringify!($field), problems),)+
-                    at: Some(value.span()).filter(|span| !span.is_empty()),
+                    $($field: take(table, stringify!($field), &mut heading, problems),)+
+                    heading,
                 })
             }
         }
     };
 }
 pub(super) use as_written;
-
-/// Parses a text, however broken, and reads what can be read of it.
-///
-/// After a syntax error the rest is still looked at, but what is said about the same lines would only
-/// confuse, and is left out.
-pub(super) fn read<T: FromToml>(text: &str, problems: &mut Vec<Problem>) -> Option<T> {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let syntax: Vec<Problem> = errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            let problem = Problem::at(span.clone(), error.message());
-            match secret_in_line(text, span.start) {
-                Some(secret) => problem.hiding(secret),
-                None => problem,
-            }
-        })
-        .collect();
-    let value = Spanned::new(0..0, DeValue::Table(document.into_inner()));
-    let mut found = Vec::new();
-    let read = T::from_toml(&value, &mut found);
-    if has_errors(&syntax) {
-        let lines: Vec<usize> = syntax.iter().filter_map(|problem| line_of(text, problem)).collect();
-        found.retain(|problem| {
-            problem.place != Place::Span(0..0) && line_of(text, problem).is_none_or(|line| !lines.contains(&line))
-        });
-    }
-    problems.extend(syntax);
-    problems.append(&mut found);
-    read
-}
-
-fn line_of(text: &str, problem: &Problem) -> Option<usize> {
-    let Place::Span(span) = &problem.place else { return None };
-    Some(text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count())
-}
-
-/// What follows the `=` in a line that cannot be parsed, if the line seems to be about a secret.
-fn secret_in_line(text: &str, offset: usize) -> Option<std::ops::Range<usize>> {
-    let offset = text.floor_char_boundary(offset);
-    let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[offset..].find('\n').map_or(text.len(), |newline| offset + newline);
-    let (key, _) = text[start..end].split_once('=')?;
-    let telling = ["secret", "password", "redis_url", "sealing_keys"];
-    telling.iter().any(|word| key.contains(word)).then(|| start + key.len() + 1..end)
-}

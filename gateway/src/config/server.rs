@@ -70,7 +70,9 @@ pub struct Admin {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090)) }
+        Self {
+            listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090)),
+        }
     }
 }
 
@@ -132,7 +134,10 @@ impl Origin {
             "https" => Scheme::Https,
             _ => return Err(InvalidOrigin::Malformed),
         };
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidOrigin::Malformed)?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or(InvalidOrigin::Malformed)?;
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         if !bare || !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidOrigin::MoreThanAnOrigin);
@@ -141,7 +146,11 @@ impl Origin {
         if port == 0 {
             return Err(InvalidOrigin::Malformed);
         }
-        Ok(Self { scheme, host: host.to_owned(), port })
+        Ok(Self {
+            scheme,
+            host: host.to_owned(),
+            port,
+        })
     }
 
     /// `host`, or `host:port` where the port is not the scheme's own: what a browser sends as Host.
@@ -188,7 +197,11 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host)?;
-        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+        if self.port == self.scheme.default_port() {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.port)
+        }
     }
 }
 
@@ -229,19 +242,44 @@ mod tests {
     #[test]
     fn an_origin_is_scheme_host_and_port_and_nothing_more() {
         for (text, shown, authority) in [
-            ("https://hive.example.com", "https://hive.example.com", "hive.example.com"),
-            ("https://Hive.Example.com:443/", "https://hive.example.com", "hive.example.com"),
+            (
+                "https://hive.example.com",
+                "https://hive.example.com",
+                "hive.example.com",
+            ),
+            (
+                "https://Hive.Example.com:443/",
+                "https://hive.example.com",
+                "hive.example.com",
+            ),
             ("http://localhost:8000", "http://localhost:8000", "localhost:8000"),
             ("http://[::1]:8000", "http://[::1]:8000", "[::1]:8000"),
             ("http://localhost:443", "http://localhost:443", "localhost:443"),
         ] {
             let origin = Origin::parse(text).unwrap();
-            assert_eq!((origin.to_string().as_str(), origin.authority().as_str()), (shown, authority));
+            assert_eq!(
+                (origin.to_string().as_str(), origin.authority().as_str()),
+                (shown, authority)
+            );
         }
-        for text in ["", "hive.example.com", "ftp://h", "https://", "https://h/path", "https://h?q", "https://h#f"] {
+        for text in [
+            "",
+            "hive.example.com",
+            "ftp://h",
+            "https://",
+            "https://h/path",
+            "https://h?q",
+            "https://h#f",
+        ] {
             assert!(Origin::parse(text).is_err(), "{text}");
         }
-        for text in ["https://u@h", "https://u:p@h", "https://h:0", "https://h:99999", "file:///etc"] {
+        for text in [
+            "https://u@h",
+            "https://u:p@h",
+            "https://h:0",
+            "https://h:99999",
+            "file:///etc",
+        ] {
             assert!(Origin::parse(text).is_err(), "{text}");
         }
     }
@@ -252,7 +290,14 @@ mod tests {
         for host in ["hive.example.com", "HIVE.example.COM", "hive.example.com:443"] {
             assert!(origin.serves(host), "{host}");
         }
-        for host in ["", "hive.example.com:", "hive.example.com:80", "hive.example.com:+443", "evil.com", "a:b:443"] {
+        for host in [
+            "",
+            "hive.example.com:",
+            "hive.example.com:80",
+            "hive.example.com:+443",
+            "evil.com",
+            "a:b:443",
+        ] {
             assert!(!origin.serves(host), "{host}");
         }
         let local = Origin::parse("http://[::1]:8000").unwrap();
@@ -264,7 +309,15 @@ mod tests {
         for host in ["localhost", "hive.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
             assert!(is_loopback_host(host), "{host}");
         }
-        for host in ["example.com", "localhost.example.com", "notlocalhost", "10.0.0.1", "[::2]", "0.0.0.0", ""] {
+        for host in [
+            "example.com",
+            "localhost.example.com",
+            "notlocalhost",
+            "10.0.0.1",
+            "[::2]",
+            "0.0.0.0",
+            "",
+        ] {
             assert!(!is_loopback_host(host), "{host}");
         }
     }

@@ -79,7 +79,9 @@ fn appearance(name: &str) -> (String, String) {
 
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_ascii_uppercase().to_string() + chars.as_str()
+    })
 }
 
 /// Where a service runs.
@@ -122,7 +124,9 @@ impl TryFrom<Url> for Upstream {
             return Err(InvalidUpstream(problem));
         }
         if url.path() != "/" {
-            return Err(InvalidUpstream("expected a URL without a path: a service is mounted as a whole"));
+            return Err(InvalidUpstream(
+                "expected a URL without a path: a service is mounted as a whole",
+            ));
         }
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return Err(InvalidUpstream("expected a URL with a host"));
@@ -130,7 +134,13 @@ impl TryFrom<Url> for Upstream {
         let address = format!("{host}:{port}");
         let host = host.trim_matches(['[', ']']).to_owned();
         let tls = url.scheme() == "https";
-        Ok(Self { address, host, tls, http2: false, url })
+        Ok(Self {
+            address,
+            host,
+            tls,
+            http2: false,
+            url,
+        })
     }
 }
 
@@ -175,7 +185,9 @@ pub struct Home {
 
 impl Default for Home {
     fn default() -> Self {
-        Self { default_service: "helm".to_owned() }
+        Self {
+            default_service: "helm".to_owned(),
+        }
     }
 }
 
@@ -190,7 +202,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Json, level: tracing::Level::INFO }
+        Self {
+            format: LogFormat::Json,
+            level: tracing::Level::INFO,
+        }
     }
 }
 
@@ -219,7 +234,11 @@ impl PluginInstance {
     /// An instance with default settings.
     #[must_use]
     pub fn new(name: &str, kind: &str) -> Self {
-        Self { name: name.to_owned(), kind: kind.to_owned(), settings: Spanned::new(0..0, DeTable::new()) }
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            settings: Spanned::new(0..0, DeTable::new()),
+        }
     }
 }
 
@@ -233,7 +252,12 @@ mod tests {
         for (url, address, host, tls) in [
             ("http://127.0.0.1:5010", "127.0.0.1:5010", "127.0.0.1", false),
             ("http://localhost:5010/", "localhost:5010", "localhost", false),
-            ("https://codex.internal", "codex.internal:443", "codex.internal", true),
+            (
+                "https://codex.internal",
+                "codex.internal:443",
+                "codex.internal",
+                true,
+            ),
             ("http://[::1]:5010", "[::1]:5010", "::1", false),
             ("http://h", "h:80", "h", false),
         ] {
@@ -241,7 +265,15 @@ mod tests {
             let found = (upstream.address.as_str(), upstream.host.as_str(), upstream.tls);
             assert_eq!(found, (address, host, tls), "{url}");
         }
-        for url in ["", "5010", "localhost:5010", "http://h/path", "http://u:p@h", "http://h?q=1", "ftp://h"] {
+        for url in [
+            "",
+            "5010",
+            "localhost:5010",
+            "http://h/path",
+            "http://u:p@h",
+            "http://h?q=1",
+            "ftp://h",
+        ] {
             assert!(Upstream::parse(url).is_err(), "{url}");
         }
     }

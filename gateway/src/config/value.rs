@@ -1,9 +1,8 @@
-//! Single values as they are written in the file or in the environment, checked one by one: durations, sizes,
-//! counts, addresses, names. A value that exists is in its range.
+//! Single values as they are written in the file or in the environment, checked one by one: addresses, names,
+//! paths, words. Durations, sizes and counts are in `quantity`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use hivematrix_platform::ServiceName;
 use toml::de::DeValue;
@@ -11,144 +10,6 @@ use url::Url;
 
 use super::read::{Leaf, unexpected};
 use super::server::Origin;
-
-/// Longest duration anybody may mean; keeps `Instant + Duration` from overflowing.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
-
-/// A duration above zero: `"150ms"`, `"30s"`, `"5m"`, `"12h"`, `"7d"`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Period(pub(super) Duration);
-
-impl From<Period> for Duration {
-    fn from(period: Period) -> Self {
-        period.0
-    }
-}
-
-impl Leaf for Period {
-    const EXPECTED: &'static str = "a duration such as \"150ms\", \"30s\", \"5m\", \"12h\" or \"7d\"";
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        let (number, unit) = split_unit(text);
-        let number: u64 = number.parse().map_err(|_| String::new())?;
-        let milliseconds = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(String::new()),
-        };
-        match number.checked_mul(milliseconds).map(Duration::from_millis) {
-            Some(Duration::ZERO) => Err("expected a duration above zero".to_owned()),
-            Some(duration) if duration <= LONGEST => Ok(Self(duration)),
-            _ => Err("expected a duration of at most 366 days".to_owned()),
-        }
-    }
-
-    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
-        match value {
-            DeValue::String(text) => Self::from_text(text),
-            DeValue::Integer(number) => Err(format!("expected a unit: is it \"{number}s\" or \"{number}ms\"?")),
-            other => Err(unexpected::<Self>(other)),
-        }
-    }
-}
-
-/// A number of bytes between two bounds: `65536`, `"64KiB"`, `"100MiB"`, `"1GiB"`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Size<const MIN: u64, const MAX: u64>(pub(super) usize);
-
-impl<const MIN: u64, const MAX: u64> From<Size<MIN, MAX>> for usize {
-    fn from(size: Size<MIN, MAX>) -> Self {
-        size.0
-    }
-}
-
-impl<const MIN: u64, const MAX: u64> Size<MIN, MAX> {
-    fn checked(bytes: Option<u64>) -> Result<Self, String> {
-        match bytes {
-            Some(bytes) if (MIN..=MAX).contains(&bytes) => {
-                usize::try_from(bytes).map(Self).map_err(|_| "too large for this machine".to_owned())
-            }
-            _ => Err(format!("expected between {} and {}", in_words(MIN), in_words(MAX))),
-        }
-    }
-}
-
-impl<const MIN: u64, const MAX: u64> Leaf for Size<MIN, MAX> {
-    const EXPECTED: &'static str = "a size such as \"64KiB\", \"100MiB\" or a number of bytes";
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        let (number, unit) = split_unit(text);
-        let number: u64 = number.parse().map_err(|_| String::new())?;
-        let factor = match unit {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return Err(format!("expected {}; the units are B, KiB, MiB and GiB", Self::EXPECTED)),
-        };
-        Self::checked(number.checked_mul(factor))
-    }
-
-    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
-        match value {
-            DeValue::Integer(number) => Self::checked(u64::from_str_radix(number.as_str(), number.radix()).ok()),
-            DeValue::String(text) => Self::from_text(text),
-            other => Err(unexpected::<Self>(other)),
-        }
-    }
-}
-
-/// A whole number between two bounds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Count<const MIN: u64, const MAX: u64>(pub(super) usize);
-
-impl<const MIN: u64, const MAX: u64> From<Count<MIN, MAX>> for usize {
-    fn from(count: Count<MIN, MAX>) -> Self {
-        count.0
-    }
-}
-
-impl<const MIN: u64, const MAX: u64> Leaf for Count<MIN, MAX> {
-    const EXPECTED: &'static str = "a whole number";
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        match text.trim().parse::<u64>() {
-            Ok(number) if (MIN..=MAX).contains(&number) => {
-                usize::try_from(number).map(Self).map_err(|_| "too large for this machine".to_owned())
-            }
-            _ => Err(format!("expected a whole number between {MIN} and {MAX}")),
-        }
-    }
-
-    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
-        match value {
-            DeValue::Integer(number) => {
-                let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
-                Self::from_text(&number.map(|number| number.to_string()).unwrap_or_default())
-            }
-            other => Err(unexpected::<Self>(other)),
-        }
-    }
-}
-
-fn split_unit(text: &str) -> (&str, &str) {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    (&text[..digits], text[digits..].trim_start())
-}
-
-fn in_words(bytes: u64) -> String {
-    match bytes {
-        0 => "0".to_owned(),
-        n if n.is_multiple_of(1 << 30) => format!("{}GiB", n >> 30),
-        n if n.is_multiple_of(1 << 20) => format!("{}MiB", n >> 20),
-        n if n.is_multiple_of(1 << 10) => format!("{}KiB", n >> 10),
-        n => format!("{n}B"),
-    }
-}
 
 impl Leaf for bool {
     const EXPECTED: &'static str = "true or false";
@@ -199,7 +60,10 @@ impl Leaf for AdminListen {
     fn from_text(text: &str) -> Result<Self, String> {
         match text.trim() {
             "off" => Ok(Self(None)),
-            text => text.parse().map(|address| Self(Some(address))).map_err(|_| String::new()),
+            text => text
+                .parse()
+                .map(|address| Self(Some(address)))
+                .map_err(|_| String::new()),
         }
     }
 }
@@ -209,12 +73,15 @@ impl Leaf for ipnet::IpNet {
 
     fn from_text(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        text.parse().or_else(|_| text.parse::<std::net::IpAddr>().map(Self::from)).map_err(|_| String::new())
+        text.parse()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(Self::from))
+            .map_err(|_| String::new())
     }
 }
 
 impl Leaf for Origin {
-    const EXPECTED: &'static str = "an origin such as \"https://hive.example.com\" or \"http://localhost:8000\"";
+    const EXPECTED: &'static str =
+        "an origin such as \"https://hive.example.com\" or \"http://localhost:8000\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
         Self::parse(text.trim()).map_err(|problem| problem.to_string())
@@ -227,6 +94,11 @@ pub(super) struct HttpUrl(pub(super) Url);
 
 impl Leaf for HttpUrl {
     const EXPECTED: &'static str = "an http or https URL such as \"http://127.0.0.1:5000\"";
+
+    /// Somebody may have written a password into it.
+    fn hides(value: &DeValue<'_>) -> bool {
+        value.as_str().is_some_and(|text| text.contains('@'))
+    }
 
     fn from_text(text: &str) -> Result<Self, String> {
         let url = Url::parse(text.trim()).map_err(|_| String::new())?;
@@ -322,7 +194,9 @@ impl Leaf for InstanceName {
     const EXPECTED: &'static str = "a plugin's name: up to 50 of a-z, 0-9, \"_\" and \"-\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        ServiceName::parse(text).map(|name| Self(name.into())).map_err(|_| String::new())
+        ServiceName::parse(text)
+            .map(|name| Self(name.into()))
+            .map_err(|_| String::new())
     }
 }
 

@@ -93,8 +93,11 @@ impl Watch {
             }
             while tokio::time::timeout(QUIET, self.stirred.notified()).await.is_ok() {}
             self.pending = false;
-            let now: BTreeMap<PathBuf, u64> =
-                self.files.keys().map(|file| (file.clone(), fingerprint(file))).collect();
+            let now: BTreeMap<PathBuf, u64> = self
+                .files
+                .keys()
+                .map(|file| (file.clone(), fingerprint(file)))
+                .collect();
             if now == self.files {
                 continue;
             }
@@ -118,7 +121,12 @@ impl Watch {
         let files = config.files.iter().chain([&self.path]);
         // A file that was read before keeps its number: it may have changed since.
         self.files = files
-            .map(|file| (file.clone(), self.files.get(file).copied().unwrap_or_else(|| fingerprint(file))))
+            .map(|file| {
+                (
+                    file.clone(),
+                    self.files.get(file).copied().unwrap_or_else(|| fingerprint(file)),
+                )
+            })
             .collect();
         let wanted: BTreeSet<PathBuf> = self.files.keys().map(|file| folder_of(file)).collect();
         for gone in self.folders.difference(&wanted) {
@@ -128,7 +136,10 @@ impl Watch {
         let mut outcome = Ok(());
         for new in wanted.difference(&self.folders) {
             if let Err(source) = self.watcher.watch(new, RecursiveMode::NonRecursive) {
-                outcome = Err(WatchError { folder: new.clone(), source });
+                outcome = Err(WatchError {
+                    folder: new.clone(),
+                    source,
+                });
             }
         }
         self.folders = wanted;
@@ -154,8 +165,10 @@ fn may_have_changed(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_) => false,
-        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => {
-            true
-        }
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
     }
 }

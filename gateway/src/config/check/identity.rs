@@ -4,20 +4,19 @@ use hivematrix_platform::{RegistryEntry, SealingKeys};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::super::file::{self, Secret};
+use super::super::file::{self, RedisUrl, Secret, redis_address};
 use super::super::identity::{
     Codex, Core, DEFAULT_CACHE_ENTRIES, DEFAULT_CLIENT_ID, DEFAULT_CODEX_DEADLINE, DEFAULT_CODEX_TIMEOUT,
     DEFAULT_CORE_TIMEOUT, DEFAULT_ISSUER, DEFAULT_LIFETIME, DEFAULT_PUBLIC_PATH, DEFAULT_REALM, Provider,
     SealingKeysSource, Sessions, StoreChoice, default_scopes,
 };
 use super::super::problem::Place;
-use super::super::read::Written;
-use super::super::secret::inline;
+use super::super::read::{Leaf as _, Written};
 use super::super::server::{Server, is_loopback_host};
 use super::super::service::Service;
 use super::super::value::{HttpUrl, RulePath, StoreKind};
 use super::listeners::insecure;
-use super::{Checker, DOORS, first_segment, missing, or};
+use super::{Checker, DOORS, first_segment, or};
 
 /// Where Redis is unless told otherwise: database 0, which the Python Core uses too (platform README §4).
 const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379/0";
@@ -26,14 +25,21 @@ const DEFAULT_BACKEND: &str = "http://localhost:8080";
 
 impl Checker<'_> {
     pub(super) fn sessions(&mut self, sessions: file::Sessions) -> Option<Sessions> {
-        let kind = sessions.store.as_ref().map_or(StoreKind::Redis, |store| store.value);
+        let kind = sessions
+            .store
+            .as_ref()
+            .map_or(StoreKind::Redis, |store| store.value);
         let sealing_keys = match (sessions.sealing_keys, kind) {
             (Some(written), _) => self.sealing_keys(&written),
             (None, StoreKind::Memory) => Some(SealingKeysSource::Generated),
             (None, StoreKind::Redis) => {
-                let message = "`sealing_keys` is missing: what seals the sessions in Redis?";
-                let help = "{ file = \"sealing.keys\" }; the file is made at the first start";
-                self.report(missing(sessions.at, message).help(help));
+                let message = "`sealing_keys` is missing in [sessions]: what seals the sessions in Redis?";
+                let problem = sessions.heading.lacks("sealing_keys", message);
+                if let (Some(problem), false) = (problem, sessions.heading.unread.contains(&"store")) {
+                    self.report(
+                        problem.help("{ file = \"sealing.keys\" }; the file is made at the first start"),
+                    );
+                }
                 None
             }
         };
@@ -59,45 +65,33 @@ impl Checker<'_> {
     fn sealing_keys(&mut self, written: &Written<Secret>) -> Option<SealingKeysSource> {
         match &written.value {
             Secret::File(path) => Some(SealingKeysSource::File(self.path(path))),
-            Secret::Env(_) | Secret::Given(_) | Secret::Inline(_) => {
-                let keys = self.vault.fetch(written, self.problems)?;
+            Secret::Env(_) | Secret::Given(_) => {
+                let keys = self.vault.fetch(&written.value, &written.place, self.problems)?;
                 let placeholder = self.vault.is_placeholder(&keys);
                 if let (Err(error), false) = (SealingKeys::from_base64(keys.expose_secret()), placeholder) {
                     let help = "base64 of 32 random bytes each, the newest first, separated by commas";
-                    self.report(written.problem(format!("these are not sealing keys: {error}")).help(help));
+                    self.report(
+                        written
+                            .problem(format!("these are not sealing keys: {error}"))
+                            .help(help),
+                    );
                 }
                 Some(SealingKeysSource::Environment(keys))
             }
         }
     }
 
-    /// A Redis URL may stand in the file as long as there is no password in it.
-    fn redis_url(&mut self, written: &Written<Secret>) -> Option<SecretString> {
-        let url = match &written.value {
-            Secret::Inline(text) => SecretString::from(text.as_str()),
-            Secret::Env(_) | Secret::File(_) | Secret::Given(_) => self.vault.fetch(written, self.problems)?,
+    fn redis_url(&mut self, written: &Written<RedisUrl>) -> Option<SecretString> {
+        let secret = match &written.value {
+            RedisUrl::Plain(url) => return Some(SecretString::from(url.as_str())),
+            RedisUrl::Secret(secret) => secret,
         };
-        let placeholder = self.vault.is_placeholder(&url);
-        let parsed = Url::parse(url.expose_secret()).ok().filter(|url| {
-            matches!(url.scheme(), "redis" | "rediss") && url.has_host()
-                || matches!(url.scheme(), "unix" | "redis+unix") && url.path().len() > 1
-        });
-        match parsed {
-            Some(parsed) if matches!(written.value, Secret::Inline(_)) && holds_password(&parsed) => {
-                self.report(inline(written));
-                None
-            }
-            None if !placeholder => {
-                let help = "for example \"redis://127.0.0.1:6379/0\", \"rediss://…\" or \"unix:///run/redis.sock\"";
-                let problem = written.problem("this is not the address of a Redis").help(help);
-                self.report(match &written.place {
-                    Place::Span(span) => problem.hiding(span.clone()),
-                    Place::Variable(_) | Place::Document => problem,
-                });
-                None
-            }
-            Some(_) | None => Some(url),
+        let url = self.vault.fetch(secret, &written.place, self.problems)?;
+        if redis_address(url.expose_secret()).is_none() && !self.vault.is_placeholder(&url) {
+            self.report(written.problem(format!("what is there is not {}", RedisUrl::EXPECTED)));
+            return None;
         }
+        Some(url)
     }
 
     pub(super) fn provider(&mut self, provider: file::Provider, server: Option<&Server>) -> Option<Provider> {
@@ -116,18 +110,15 @@ impl Checker<'_> {
         }
         let scopes = self.scopes(provider.scopes);
         let client_secret = match &provider.client_secret {
-            Some(Written { value: Secret::Inline(_), .. }) | None => {
-                match &provider.client_secret {
-                    Some(written) => self.report(inline(written)),
-                    None => {
-                        let message = "`client_secret` is missing: how does the gateway prove itself to the provider?";
-                        let help = "client_secret = { env = \"KEYCLOAK_CLIENT_SECRET\" }, or { file = \"path\" }";
-                        self.report(missing(provider.at, message).help(help));
-                    }
+            Some(written) => self.vault.fetch(&written.value, &written.place, self.problems),
+            None => {
+                let message = "`client_secret` is missing in [provider]: how does the gateway prove itself to the provider?";
+                if let Some(problem) = provider.heading.lacks("client_secret", message) {
+                    let help = "client_secret = { env = \"KEYCLOAK_CLIENT_SECRET\" }, or { file = \"path\" }";
+                    self.report(problem.help(help));
                 }
                 None
             }
-            Some(written) => self.vault.fetch(written, self.problems),
         };
         let backend_url = self.address(provider.backend_url, DEFAULT_BACKEND);
         Some(Provider {
@@ -142,7 +133,9 @@ impl Checker<'_> {
     }
 
     fn public_path(&mut self, written: Option<Written<RulePath>>, own_origin: bool) -> Option<String> {
-        let Some(written) = written else { return Some(DEFAULT_PUBLIC_PATH.to_owned()) };
+        let Some(written) = written else {
+            return Some(DEFAULT_PUBLIC_PATH.to_owned());
+        };
         let path = written.value.0.trim_end_matches('/').to_owned();
         if !own_origin && path.is_empty() {
             self.report(written.problem("on the gateway's own origin the provider needs a path of its own"));
@@ -156,25 +149,38 @@ impl Checker<'_> {
     }
 
     fn realm(&mut self, realm: &Written<String>) {
-        let plain = realm.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let plain = realm
+            .value
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if realm.value.eq_ignore_ascii_case("master") {
             let problem = realm.problem("the realm \"master\" is for administering Keycloak itself");
-            self.report(problem.help("make a realm for the platform; it is called \"hivematrix\" by default"));
+            self.report(
+                problem.help("make a realm for the platform; it is called \"hivematrix\" by default"),
+            );
         } else if !plain || matches!(realm.value.as_str(), "." | "..") {
             self.report(realm.problem("a realm's name has letters, digits, \"-\", \"_\" and \".\" only"));
         }
     }
 
     fn scopes(&mut self, written: Option<Vec<Written<String>>>) -> Option<Vec<String>> {
-        let Some(written) = written else { return Some(default_scopes()) };
+        let Some(written) = written else {
+            return Some(default_scopes());
+        };
         for scope in &written {
-            if scope.value.bytes().any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'"' | b'\\')) {
+            if scope
+                .value
+                .bytes()
+                .any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'"' | b'\\'))
+            {
                 self.report(scope.problem("a scope is one word (RFC 6749 §3.3)"));
             }
         }
         let has_openid = written.iter().any(|scope| scope.value == "openid");
         if !has_openid {
-            let place = written.first().map_or(Place::Document, |scope| scope.place.clone());
+            let place = written
+                .first()
+                .map_or(Place::Document, |scope| scope.place.clone());
             let message = "the scope \"openid\" is missing: without it there is no login";
             self.report(super::Problem::new(place, message));
         }
@@ -189,7 +195,7 @@ impl Checker<'_> {
         }
         let url = self.address(core.url, default);
         let secret = match &core.secret {
-            Some(written) => Some(self.vault.fetch(written, self.problems)?),
+            Some(written) => Some(self.vault.fetch(&written.value, &written.place, self.problems)?),
             None => None,
         };
         Some(Core {
@@ -208,30 +214,48 @@ impl Checker<'_> {
         let url = match (codex.url, service) {
             (Some(written), _) => self.address(Some(written), "")?,
             (None, Some(service)) => service.upstream.url.clone(),
-            (None, None) if codex.at.is_some() => {
-                let message = "`url` is missing, and there is no service `codex` to take it from";
-                self.report(missing(codex.at, message));
+            (None, None) if codex.timeout.is_some() || codex.deadline.is_some() => {
+                let message = "`url` is missing in [codex], and there is no service `codex` to take it from";
+                if let Some(problem) = codex.heading.lacks("url", message) {
+                    self.report(problem);
+                }
                 return None;
             }
             (None, None) => return None,
         };
-        let place = codex.deadline.as_ref().or(codex.timeout.as_ref()).map(|written| written.place.clone());
+        let place = codex
+            .deadline
+            .as_ref()
+            .or(codex.timeout.as_ref())
+            .map(|written| written.place.clone());
         let timeout = or(codex.timeout, DEFAULT_CODEX_TIMEOUT);
         let deadline = or(codex.deadline, DEFAULT_CODEX_DEADLINE);
         if let (Some(place), true) = (place, deadline > timeout) {
-            let message = "`deadline` is longer than `timeout`: pages would wait for calls that were given up";
+            let message =
+                "`deadline` is longer than `timeout`: pages would wait for calls that were given up";
             self.report(super::Problem::new(place, message));
         }
-        Some(Codex { url, timeout, deadline })
+        Some(Codex {
+            url,
+            timeout,
+            deadline,
+        })
     }
 
     /// An address we call, with a hint if what we send there can be read on the way.
     fn address(&mut self, written: Option<Written<HttpUrl>>, default: &str) -> Option<Url> {
-        let Some(written) = written else { return Url::parse(default).ok() };
+        let Some(written) = written else {
+            return Url::parse(default).ok();
+        };
         let url = &written.value.0;
         if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback_host) {
             let message = "plain http to another machine: tokens can be read on the way";
-            self.report(written.problem(message).help("use https, or keep it on this machine").warning());
+            self.report(
+                written
+                    .problem(message)
+                    .help("use https, or keep it on this machine")
+                    .warning(),
+            );
         }
         Some(written.value.0)
     }
@@ -241,9 +265,4 @@ impl Checker<'_> {
             self.report(written.problem("expected a URL without a path"));
         }
     }
-}
-
-/// A password, in the place for it or in the query of a socket's URL.
-fn holds_password(url: &Url) -> bool {
-    url.password().is_some() || url.query_pairs().any(|(key, _)| key.starts_with("pass"))
 }

@@ -7,7 +7,7 @@ use super::super::problem::Problem;
 use super::super::read::Written;
 use super::super::secret::warn_if_exposed;
 use super::super::server::{Admin, DEFAULT_GRACE, DEFAULT_LISTEN, Origin, Server, Tls, default_threads};
-use super::{Checker, missing, or};
+use super::{Checker, or};
 
 impl Checker<'_> {
     pub(super) fn server(&mut self, server: file::Server) -> Option<Server> {
@@ -26,15 +26,20 @@ impl Checker<'_> {
             self.listen(listen, has_tls, behind_proxy);
         }
         let origins = server.public_origins.unwrap_or_default();
-        if origins.is_empty() {
-            self.report(
-                missing(server.at, "`public_origins` is missing: where do browsers find the gateway?")
-                    .help("for example public_origins = [\"https://hive.example.com\"]"),
-            );
+        let message = "`public_origins` is missing in [server]: where do browsers find the gateway?";
+        if let (true, Some(problem)) = (
+            origins.is_empty(),
+            server.heading.lacks("public_origins", message),
+        ) {
+            self.report(problem.help("for example public_origins = [\"https://hive.example.com\"]"));
         }
         for (index, origin) in origins.iter().enumerate() {
             self.origin(origin, has_tls, behind_proxy);
-            if origins.iter().take(index).any(|earlier| earlier.value == origin.value) {
+            if origins
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.value == origin.value)
+            {
                 self.report(origin.problem("this origin is listed twice"));
             }
         }
@@ -57,7 +62,9 @@ impl Checker<'_> {
         }
         let problem = listen.problem("without TLS the gateway listens on loopback only");
         self.report(if behind_proxy {
-            problem.help("see to it that only the trusted proxies reach this address").warning()
+            problem
+                .help("see to it that only the trusted proxies reach this address")
+                .warning()
         } else {
             problem.help("add [server.tls], or name the proxy that ends TLS in `trusted_proxies`")
         });
@@ -79,8 +86,12 @@ impl Checker<'_> {
 
     fn tls(&mut self, tls: file::Tls) -> Option<Tls> {
         for (key, value) in [("certificate", &tls.certificate), ("key", &tls.key)] {
-            if value.is_none() {
-                self.report(missing(tls.at.clone(), &format!("`{key}` is missing")));
+            if let (None, Some(problem)) = (
+                value,
+                tls.heading
+                    .lacks(key, format!("`{key}` is missing in [server.tls]")),
+            ) {
+                self.report(problem);
             }
         }
         let certificate = tls.certificate.and_then(|path| self.existing(&path));
@@ -89,7 +100,10 @@ impl Checker<'_> {
             warn_if_exposed(&path, &written.place, self.problems);
             Some(path)
         });
-        Some(Tls { certificate: certificate?, key: key? })
+        Some(Tls {
+            certificate: certificate?,
+            key: key?,
+        })
     }
 
     /// The path of a file that is there and may be read.
@@ -110,7 +124,9 @@ impl Checker<'_> {
     }
 
     pub(super) fn admin(&mut self, admin: file::Admin) -> Option<Admin> {
-        let Some(written) = admin.listen else { return Some(Admin::default()) };
+        let Some(written) = admin.listen else {
+            return Some(Admin::default());
+        };
         match written.value.0 {
             Some(address) if !address.ip().is_loopback() => {
                 self.report(

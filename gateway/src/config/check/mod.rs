@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::file::{self, File};
 use super::limits::{Limits, Timeouts};
-use super::problem::{Place, Problem, Problems, Source, has_errors};
+use super::problem::{Problem, Problems, Source, has_errors};
 use super::read::Written;
 use super::secret::Vault;
 use super::service::{COMPOSITION, Log, PluginInstance, Redirect, Service};
@@ -21,8 +21,17 @@ use super::value::path_problem;
 use super::{Config, Home};
 
 /// First segments that are the gateway's own doors, or must stay free for them (platform README §6).
-const DOORS: [&str; 9] =
-    ["api", "health", "keycloak-callback", "login", "logout", "realms", "resources", "sessions", "static"];
+const DOORS: [&str; 9] = [
+    "api",
+    "health",
+    "keycloak-callback",
+    "login",
+    "logout",
+    "realms",
+    "resources",
+    "sessions",
+    "static",
+];
 
 /// Names of the registry that are never mounted (security rules, "Doors").
 pub(super) const NEVER_MOUNTED: [&str; 3] = ["core", "nexus", "keycloak"];
@@ -35,8 +44,19 @@ pub(super) fn check(
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Option<Config> {
-    let mut checker = Checker { vault: Vault { environment, base, files: Vec::new() }, problems };
+    let mut file = file;
+    inherit_misspelling(&mut file);
+    let mut checker = Checker {
+        vault: Vault {
+            environment,
+            base,
+            files: Vec::new(),
+        },
+        problems,
+    };
     let registry = checker.registry(file.registry.as_ref());
+    let unread_registry = registry.is_none() || file.heading.unread.contains(&"registry");
+    let registry = registry.unwrap_or_default();
     let limits = limits(file.limits.unwrap_or_default());
     let timeouts = timeouts(file.timeouts.unwrap_or_default());
     let server = checker.server(file.server.unwrap_or_default());
@@ -48,7 +68,10 @@ pub(super) fn check(
         plugins: &plugins,
         default_plugins: defaults.plugins,
         timeouts: &timeouts,
-        provider_door: provider.as_ref().filter(|provider| provider.identity_origin.is_none()),
+        unread_registry,
+        provider_door: provider
+            .as_ref()
+            .filter(|provider| provider.identity_origin.is_none()),
     }
     .mount(&registry, file.services.unwrap_or_default().0, checker.problems);
     let sessions = checker.sessions(file.sessions.unwrap_or_default());
@@ -98,7 +121,9 @@ impl Checker<'_> {
     }
 
     fn home(&mut self, home: file::Home, services: &[Service]) -> Home {
-        let Some(name) = home.default_service else { return Home::default() };
+        let Some(name) = home.default_service else {
+            return Home::default();
+        };
         if !services.iter().any(|service| service.name == name.value) {
             self.report(
                 name.problem(format!("there is no service `{}`", name.value))
@@ -106,7 +131,9 @@ impl Checker<'_> {
                     .warning(),
             );
         }
-        Home { default_service: name.value.into() }
+        Home {
+            default_service: name.value.into(),
+        }
     }
 
     fn redirects(
@@ -120,18 +147,54 @@ impl Checker<'_> {
             let first = first_segment(path);
             if path == "/" || DOORS.contains(&first) || NEVER_MOUNTED.contains(&first) {
                 self.report(from.problem("this path is the gateway's own"));
-            } else if services.iter().any(|service| service.prefix == path.trim_end_matches('/')) {
+            } else if services
+                .iter()
+                .any(|service| service.prefix == path.trim_end_matches('/'))
+            {
                 self.report(from.problem("this path belongs to a service"));
             }
             if let Some(problem) = path_problem(&to.value) {
-                self.report(to.problem(problem).help("a redirect stays on this host, e.g. \"/beacon/helpdesk\""));
+                self.report(
+                    to.problem(problem)
+                        .help("a redirect stays on this host, e.g. \"/beacon/helpdesk\""),
+                );
             } else if to.value == *path {
                 self.report(to.problem("this path redirects to itself"));
             }
-            checked.push(Redirect { from: from.value.0, to: to.value });
+            checked.push(Redirect {
+                from: from.value.0,
+                to: to.value,
+            });
         }
         checked
     }
+}
+
+/// What a misspelt table holds is not missing in the table that was meant.
+fn inherit_misspelling(file: &mut File) {
+    let unread = std::mem::take(&mut file.heading.unread);
+    for (name, heading, keys) in [
+        (
+            "server",
+            file.server.as_mut().map(|table| &mut table.heading),
+            &["public_origins"][..],
+        ),
+        (
+            "sessions",
+            file.sessions.as_mut().map(|table| &mut table.heading),
+            &["sealing_keys"],
+        ),
+        (
+            "provider",
+            file.provider.as_mut().map(|table| &mut table.heading),
+            &["client_secret"],
+        ),
+    ] {
+        if let (Some(heading), true) = (heading, unread.contains(&name)) {
+            heading.unread.extend(keys);
+        }
+    }
+    file.heading.unread = unread;
 }
 
 /// The value, or its default.
@@ -144,14 +207,11 @@ fn first_segment(path: &str) -> &str {
     path.split('/').nth(1).unwrap_or_default()
 }
 
-/// A problem of a table that lacks something, or of the file if it lacks the table.
-fn missing(at: Option<std::ops::Range<usize>>, message: &str) -> Problem {
-    Problem::new(at.map_or(Place::Document, Place::Span), message)
-}
-
 fn limits(written: file::Limits) -> Limits {
     let default = Limits::default();
-    let streams = written.concurrent_streams.and_then(|streams| u32::try_from(streams.value.0).ok());
+    let streams = written
+        .concurrent_streams
+        .and_then(|streams| u32::try_from(streams.value.0).ok());
     Limits {
         target_bytes: or(written.target_bytes, default.target_bytes),
         header_bytes: or(written.header_bytes, default.header_bytes),
@@ -189,7 +249,10 @@ fn timeouts(written: file::Timeouts) -> Timeouts {
 fn log(written: &file::Log) -> Log {
     let default = Log::default();
     Log {
-        format: written.format.as_ref().map_or(default.format, |format| format.value),
+        format: written
+            .format
+            .as_ref()
+            .map_or(default.format, |format| format.value),
         level: written.level.as_ref().map_or(default.level, |level| level.value),
     }
 }

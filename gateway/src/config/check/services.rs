@@ -12,28 +12,30 @@ use super::super::problem::{Place, Problem};
 use super::super::read::{Written, closest};
 use super::super::service::{COMPOSITION, PluginInstance, PublicPath, PublicRule, Service, Upstream};
 use super::super::value::{HttpUrl, RulePath};
-use super::{Checker, DOORS, NEVER_MOUNTED, first_segment, missing, or};
+use super::{Checker, DOORS, NEVER_MOUNTED, first_segment, or};
 
 impl Checker<'_> {
-    /// The entries of `registry = "services.json"`.
-    pub(super) fn registry(&mut self, written: Option<&Written<PathBuf>>) -> Vec<RegistryEntry> {
-        let Some(written) = written else { return Vec::new() };
+    /// The entries of `registry = "services.json"`; `None` if it cannot be read.
+    pub(super) fn registry(&mut self, written: Option<&Written<PathBuf>>) -> Option<Vec<RegistryEntry>> {
+        let Some(written) = written else {
+            return Some(Vec::new());
+        };
         let path = self.path(&written.value);
         self.vault.files.push(path.clone());
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) => {
                 self.report(written.problem(format!("{} cannot be read: {error}", path.display())));
-                return Vec::new();
+                return None;
             }
         };
         match Registry::parse(&text) {
-            Ok(registry) => registry.services,
+            Ok(registry) => Some(registry.services),
             Err(error) => {
                 for problem in &error.problems {
                     self.report(written.problem(format!("{}: {problem}", path.display())));
                 }
-                Vec::new()
+                None
             }
         }
     }
@@ -44,6 +46,8 @@ pub(super) struct Mounting<'a> {
     pub(super) plugins: &'a [PluginInstance],
     pub(super) default_plugins: Option<Vec<Written<String>>>,
     pub(super) timeouts: &'a Timeouts,
+    /// There is a registry, but nobody knows what is in it.
+    pub(super) unread_registry: bool,
     /// The provider, where it stands on the gateway's origin.
     pub(super) provider_door: Option<&'a Provider>,
 }
@@ -77,11 +81,16 @@ impl Mounting<'_> {
         for (name, table) in written {
             if NEVER_MOUNTED.contains(&name.value.as_str()) {
                 let message = format!("`{}` is never mounted as a service", name.value);
-                problems.push(name.problem(message).help("its own table says where it is: [core], [provider]"));
+                problems.push(
+                    name.problem(message)
+                        .help("its own table says where it is: [core], [provider]"),
+                );
                 continue;
             }
             let place = name.place.clone();
-            let known = services.iter().position(|(service, _)| service.name == name.value);
+            let known = services
+                .iter()
+                .position(|(service, _)| service.name == name.value);
             let base = match known {
                 Some(index) => Some(services.remove(index).0),
                 None => self.new_service(&name, &table, &default_plugins, problems),
@@ -112,7 +121,12 @@ impl Mounting<'_> {
     ) -> Option<Service> {
         let Some(url) = &table.url else {
             let message = format!("`url` is missing: where is the service `{}`?", name.value);
-            problems.push(missing(table.at.clone(), &message));
+            problems.extend(
+                table
+                    .heading
+                    .lacks("url", message)
+                    .filter(|_| !self.unread_registry),
+            );
             return None;
         };
         Some(self.plain(name.value.clone(), upstream(url, problems)?, plugins))
@@ -136,7 +150,10 @@ impl Mounting<'_> {
         service.access = or(table.access, service.access);
         service.visible = or(table.visible, service.visible);
         if let Some(rules) = table.public {
-            service.public = rules.into_iter().filter_map(|rule| public_rule(rule, problems)).collect();
+            service.public = rules
+                .into_iter()
+                .filter_map(|rule| public_rule(rule, problems))
+                .collect();
         }
         if let Some(names) = &table.plugins {
             service.plugins = self.instances(names, problems);
@@ -165,15 +182,19 @@ impl Mounting<'_> {
     /// Names of instances that exist, each once.
     fn instances(&self, names: &[Written<String>], problems: &mut Vec<Problem>) -> Vec<String> {
         for (index, name) in names.iter().enumerate() {
-            if names.iter().take(index).any(|earlier| earlier.value == name.value) {
+            if names
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.value == name.value)
+            {
                 problems.push(name.problem("this plugin is listed twice"));
             }
             if self.plugins.iter().any(|plugin| plugin.name == name.value) {
                 continue;
             }
             let problem = name.problem(format!("there is no plugin `{}`", name.value.escape_debug()));
-            let known = self.plugins.iter().map(|plugin| plugin.name.as_str());
-            problems.push(match closest(&name.value, known) {
+            let known: Vec<&str> = self.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+            problems.push(match closest(&name.value, &known) {
                 Some(meant) => problem.help(format!("did you mean `{meant}`?")),
                 None => problem.help("declare it: [plugins.<name>] with kind = \"…\""),
             });
@@ -184,14 +205,25 @@ impl Mounting<'_> {
     fn refuse_collisions(&self, services: &[(Service, Place)], problems: &mut Vec<Problem>) {
         for (index, (service, place)) in services.iter().enumerate() {
             let first = first_segment(&service.prefix);
-            let provider = self.provider_door.is_some_and(|door| first_segment(&door.public_path) == first);
+            let provider = self
+                .provider_door
+                .is_some_and(|door| first_segment(&door.public_path) == first);
             if DOORS.contains(&first) || NEVER_MOUNTED.contains(&first) || provider {
-                let message = format!("`{}` cannot be at {}: that path is the gateway's own", service.name, service.prefix);
+                let message = format!(
+                    "`{}` cannot be at {}: that path is the gateway's own",
+                    service.name, service.prefix
+                );
                 problems.push(Problem::new(place.clone(), message).help("give it another `prefix`"));
             }
-            let earlier = services.iter().take(index).find(|(other, _)| other.prefix == service.prefix);
+            let earlier = services
+                .iter()
+                .take(index)
+                .find(|(other, _)| other.prefix == service.prefix);
             if let Some((other, _)) = earlier {
-                let message = format!("`{}` and `{}` are both at {}", other.name, service.name, service.prefix);
+                let message = format!(
+                    "`{}` and `{}` are both at {}",
+                    other.name, service.name, service.prefix
+                );
                 problems.push(Problem::new(place.clone(), message));
             }
         }
@@ -210,7 +242,12 @@ fn hint_loopback(written: &Written<HttpUrl>, problems: &mut Vec<Problem>) {
         .is_ok_and(|upstream| !upstream.tls && !upstream.is_loopback());
     if exposed {
         let message = "plain http to another machine: users' tokens can be read on the way";
-        problems.push(written.problem(message).help("use https, or keep the service on this machine").warning());
+        problems.push(
+            written
+                .problem(message)
+                .help("use https, or keep the service on this machine")
+                .warning(),
+        );
     }
 }
 
@@ -223,14 +260,17 @@ fn public_rule(rule: file::PublicRule, problems: &mut Vec<Problem>) -> Option<Pu
             return None;
         }
         (None, None) => {
-            problems.push(missing(rule.at, "a public rule needs `path` or `prefix`"));
+            let problem = rule
+                .heading
+                .lacks("path", "a public rule needs `path` or `prefix`");
+            problems.extend(problem.filter(|_| !rule.heading.unread.contains(&"prefix")));
             return None;
         }
     };
     let methods = match rule.methods {
         None => vec![http::Method::GET, http::Method::HEAD],
         Some(methods) if methods.is_empty() => {
-            problems.push(missing(rule.at, "this rule admits no method"));
+            problems.extend(rule.heading.lacks("", "this rule admits no method"));
             return None;
         }
         Some(methods) => methods.into_iter().map(|method| method.value).collect(),
@@ -240,7 +280,10 @@ fn public_rule(rule: file::PublicRule, problems: &mut Vec<Problem>) -> Option<Pu
 
 fn public_prefix(prefix: Written<RulePath>, problems: &mut Vec<Problem>) -> Option<String> {
     if !prefix.value.0.ends_with('/') {
-        let help = format!("write \"{0}/\"; otherwise {0}-anything would be public too", prefix.value.0);
+        let help = format!(
+            "write \"{0}/\"; otherwise {0}-anything would be public too",
+            prefix.value.0
+        );
         problems.push(prefix.problem("a public prefix ends with \"/\"").help(help));
         return None;
     }
