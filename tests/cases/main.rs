@@ -1,1 +1,41 @@
-fn main(){}
+//! The cases: what the platform does, seen from outside, one sentence each.
+//!
+//! One binary, so that one link serves them all. Every case starts a world of its own (see the harness in
+//! `../src`); they share nothing and run at the same time. Which rule or fault has which case is listed in
+//! `../README.md`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a case that cannot go on has failed"
+)]
+
+mod access;
+mod admin;
+mod answers;
+mod bearer;
+mod browser;
+mod composition;
+mod cross_site;
+mod errors;
+mod framing;
+mod grpc;
+mod headers;
+mod home;
+mod http2;
+mod limits;
+mod login;
+mod login_attempts;
+mod logout;
+mod outages;
+mod paths;
+mod provider;
+mod public_paths;
+mod reload;
+mod revocation;
+mod routing;
+mod streaming;
+mod tidy;
+mod websocket;
