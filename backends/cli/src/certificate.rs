@@ -24,13 +24,18 @@ pub(crate) struct Certificate {
 
 /// Makes a certificate for `names` (host names and addresses), and writes it and its key into `folder`.
 pub(crate) fn self_signed(names: &[String], folder: &Path) -> Result<Certificate, Failure> {
-    let (pem, key_pem) = make(names).map_err(|error| Failure::outside("no certificate could be made", error))?;
+    let (pem, key_pem) =
+        make(names).map_err(|error| Failure::outside("no certificate could be made", error))?;
     let certificate = folder.join("tls.crt");
     let key = folder.join("tls.key");
     for (path, text) in [(&certificate, &pem), (&key, &key_pem)] {
         private_file::create(path, text).map_err(|error| Failure::outside(path.display(), error))?;
     }
-    Ok(Certificate { pem, certificate, key })
+    Ok(Certificate {
+        pem,
+        certificate,
+        key,
+    })
 }
 
 fn make(names: &[String]) -> Result<(String, String), rcgen::Error> {

@@ -26,7 +26,12 @@ use failure::{Failure, USAGE};
 /// Exit status: 0 when it did what it was asked, 1 when something outside stood in the way (a taken port, a
 /// file that cannot be written), 64 when what it was asked makes no sense (arguments, configuration).
 #[derive(Parser)]
-#[command(name = "hivematrix", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "hivematrix",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Begin with `hivematrix demo`, and open the address that it prints.")]
 struct CommandLine {
     #[command(subcommand)]
@@ -66,7 +71,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version come this way, too. Nothing can be done where even this cannot be written.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match command.run() {

@@ -25,7 +25,12 @@ pub(crate) const PROVIDER_PATH: &str = "/keycloak";
 #[derive(Debug, Args)]
 pub(crate) struct ReceiverArgs {
     /// Core's address, for the keys that verify tokens.
-    #[arg(long, value_name = "URL", env = "CORE_SERVICE_URL", default_value = "http://127.0.0.1:5000")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CORE_SERVICE_URL",
+        default_value = "http://127.0.0.1:5000"
+    )]
     core: Url,
     /// The issuer of Core's tokens.
     #[arg(long, value_name = "NAME", default_value = "hivematrix-core")]
@@ -64,7 +69,10 @@ pub(crate) fn gateway_client(id: &str, secret: SecretString, origins: &[String])
     DevClient {
         id: id.to_owned(),
         secret,
-        redirect_uris: origins.iter().map(|origin| format!("{origin}{CALLBACK_PATH}")).collect(),
+        redirect_uris: origins
+            .iter()
+            .map(|origin| format!("{origin}{CALLBACK_PATH}"))
+            .collect(),
         post_logout_redirect_uris: origins.iter().map(|origin| format!("{origin}/")).collect(),
     }
 }
@@ -80,10 +88,26 @@ pub(crate) fn provider_addresses(origins: &[String]) -> Result<Vec<Url>, Failure
 
 /// One user for each permission level.
 pub(crate) const PEOPLE: [Person; 4] = [
-    Person { username: "admin", name: "Ada Admin", group: "admins" },
-    Person { username: "technician", name: "Theo Technician", group: "technicians" },
-    Person { username: "billing", name: "Billie Billing", group: "billing" },
-    Person { username: "client", name: "Chris Client", group: "client" },
+    Person {
+        username: "admin",
+        name: "Ada Admin",
+        group: "admins",
+    },
+    Person {
+        username: "technician",
+        name: "Theo Technician",
+        group: "technicians",
+    },
+    Person {
+        username: "billing",
+        name: "Billie Billing",
+        group: "billing",
+    },
+    Person {
+        username: "client",
+        name: "Chris Client",
+        group: "client",
+    },
 ];
 
 /// Somebody who can sign in at the development identity provider.
@@ -125,13 +149,17 @@ where
         let (listener, address) = bind(listen).await?;
         let router = router().await?;
         ready::announce(&format!("http://{address}"));
-        kit::serve(listener, router, stop.asked).await.map_err(|error| Failure::outside(address, error))
+        kit::serve(listener, router, stop.asked)
+            .await
+            .map_err(|error| Failure::outside(address, error))
     })
 }
 
 /// A listener and its address, with the real port.
 pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let listener = TcpListener::bind(address).await.map_err(|error| taken(address, &error))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| taken(address, &error))?;
     let address = listener.local_addr().map_err(|error| taken(address, &error))?;
     Ok((listener, address))
 }

@@ -10,7 +10,11 @@ use std::path::Path;
 /// # Errors
 /// Also if there is one already: a key is never overwritten.
 pub(crate) fn create(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -22,7 +26,10 @@ pub(crate) fn create(path: &Path, text: &str) -> std::io::Result<()> {
 pub(crate) fn read(path: &Path) -> std::io::Result<String> {
     let mode = std::fs::metadata(path)?.permissions().mode();
     if mode & 0o077 != 0 {
-        let advice = format!("others on this machine may read it (chmod 600 {})", path.display());
+        let advice = format!(
+            "others on this machine may read it (chmod 600 {})",
+            path.display()
+        );
         return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, advice));
     }
     std::fs::read_to_string(path)

@@ -22,12 +22,22 @@ pub(crate) fn announce(url: &str) {
 ///
 /// The connection goes to `address` whatever the origin's name resolves to, and trusts `certificate` (PEM) besides
 /// the usual authorities.
-pub(crate) async fn wait(origin: &str, address: SocketAddr, certificate: Option<&str>) -> Result<(), Failure> {
+pub(crate) async fn wait(
+    origin: &str,
+    address: SocketAddr,
+    certificate: Option<&str>,
+) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::Outside(format!("the gateway does not answer at {origin}/health: {error}"))
     };
     let client = client(origin, address, certificate).map_err(|error| failed(&error))?;
-    let ask = async || client.get(format!("{origin}/health")).send().await?.error_for_status();
+    let ask = async || {
+        client
+            .get(format!("{origin}/health"))
+            .send()
+            .await?
+            .error_for_status()
+    };
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
         match ask().await {
@@ -39,8 +49,12 @@ pub(crate) async fn wait(origin: &str, address: SocketAddr, certificate: Option<
 }
 
 fn client(origin: &str, address: SocketAddr, certificate: Option<&str>) -> reqwest::Result<reqwest::Client> {
-    let mut builder = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2));
-    let host = url::Url::parse(origin).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(2));
+    let host = url::Url::parse(origin)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
     if let Some(host) = host {
         builder = builder.resolve(&host, address);
     }

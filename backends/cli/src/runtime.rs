@@ -17,8 +17,10 @@ pub(crate) fn block_on<T>(
     if let Some(threads) = threads {
         builder.worker_threads(threads);
     }
-    let runtime =
-        builder.enable_all().build().map_err(|error| Failure::outside("no threads to run on", error))?;
+    let runtime = builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::outside("no threads to run on", error))?;
     let outcome = runtime.block_on(command);
     runtime.shutdown_timeout(LEFTOVERS);
     outcome

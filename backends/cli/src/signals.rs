@@ -16,8 +16,12 @@ pub(crate) struct Stop {
 
 /// Listens for signals from now on, on the current runtime.
 pub(crate) fn listen() -> Result<Stop, Failure> {
-    let stop = Stop { asked: CancellationToken::new(), insisted: CancellationToken::new() };
-    let mut signals = Signals::new().map_err(|error| Failure::outside("no signals can be received", error))?;
+    let stop = Stop {
+        asked: CancellationToken::new(),
+        insisted: CancellationToken::new(),
+    };
+    let mut signals =
+        Signals::new().map_err(|error| Failure::outside("no signals can be received", error))?;
     let (asked, insisted) = (stop.asked.clone(), stop.insisted.clone());
     tokio::spawn(async move {
         signals.next().await;

@@ -18,7 +18,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     receiver: ReceiverArgs,
     /// The SQLite database; created if it is not there.
-    #[arg(long, value_name = "FILE", env = "HIVEMATRIX_CODEX_DATABASE", default_value = "codex.db")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HIVEMATRIX_CODEX_DATABASE",
+        default_value = "codex.db"
+    )]
     database: PathBuf,
     /// Fill an empty database with invented companies.
     #[arg(long)]
@@ -37,11 +42,17 @@ impl Args {
             database: database_url(&self.database),
             auth: self.receiver.auth("codex")?,
             demo_data: self.demo_data,
-            home_pages: self.home_pages.iter().map(|service| name(service)).collect::<Result<_, _>>()?,
+            home_pages: self
+                .home_pages
+                .iter()
+                .map(|service| name(service))
+                .collect::<Result<_, _>>()?,
         };
         let database = self.database;
         serve_alone(self.listen, self.log, async move || {
-            router(settings).await.map_err(|error| Failure::outside(database.display(), error))
+            router(settings)
+                .await
+                .map_err(|error| Failure::outside(database.display(), error))
         })
     }
 }

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hivematrix_backends::core::{CoreSettings, router};
-use hivematrix_platform::{
-    MemoryStore, Minter, RedisSettings, RedisStore, ServiceName, SigningKey, Store,
-};
+use hivematrix_platform::{MemoryStore, Minter, RedisSettings, RedisStore, ServiceName, SigningKey, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -20,7 +18,16 @@ use crate::private_file;
 
 /// The services of the platform (platform README §1), where no registry says otherwise.
 const USUAL: [&str; 10] = [
-    "nexus", "core", "helm", "codex", "ledger", "knowledgetree", "beacon", "archive", "brainhair", "template",
+    "nexus",
+    "core",
+    "helm",
+    "codex",
+    "ledger",
+    "knowledgetree",
+    "beacon",
+    "archive",
+    "brainhair",
+    "template",
 ];
 
 /// Run Core alone: sessions, tokens, and the keys that verify them.
@@ -46,22 +53,47 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "HIVEMATRIX_CORE_KEY")]
     key: Option<PathBuf>,
     /// The id of that key in tokens and in the published key set. Give a new key a new id.
-    #[arg(long, value_name = "ID", default_value = "hivematrix-signing-key-1", requires = "key")]
+    #[arg(
+        long,
+        value_name = "ID",
+        default_value = "hivematrix-signing-key-1",
+        requires = "key"
+    )]
     key_id: String,
     /// The issuer of the tokens.
     #[arg(long, value_name = "NAME", default_value = "hivematrix-core")]
     issuer: String,
     /// Where Core reaches the identity provider.
-    #[arg(long, value_name = "URL", env = "KEYCLOAK_BACKEND_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "KEYCLOAK_BACKEND_URL",
+        default_value = "http://127.0.0.1:8080"
+    )]
     provider: Url,
     /// The realm there.
-    #[arg(long, value_name = "NAME", env = "KEYCLOAK_REALM", default_value = "hivematrix")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "KEYCLOAK_REALM",
+        default_value = "hivematrix"
+    )]
     realm: String,
     /// The gateway's client there: access tokens of other clients are refused.
-    #[arg(long, value_name = "ID", env = "KEYCLOAK_CLIENT_ID", default_value = "core-client")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "KEYCLOAK_CLIENT_ID",
+        default_value = "core-client"
+    )]
     client_id: String,
     /// The gateway's secret for service tokens; rather the variable than the argument.
-    #[arg(long, value_name = "SECRET", env = "HIVEMATRIX_CORE_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "HIVEMATRIX_CORE_SECRET",
+        hide_env_values = true
+    )]
     gateway_secret: Option<SecretString>,
     /// Further secrets: a JSON file, {"SERVICE": "SECRET"}, that only its owner may read.
     #[arg(long, value_name = "FILE")]
@@ -80,14 +112,23 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let minter = Arc::new(Minter::new(self.signing_key()?, self.issuer.as_str()));
-        let names = |names: &[String]| names.iter().map(|service| name(service)).collect::<Result<_, _>>();
+        let names = |names: &[String]| {
+            names
+                .iter()
+                .map(|service| name(service))
+                .collect::<Result<_, _>>()
+        };
         let legacy_callers = names(&self.legacy_callers)?;
         let (known_services, secrets) = (self.known_services()?, self.all_secrets()?);
         let userinfo_url = userinfo(&self.provider, &self.realm)?;
         let (redis, in_memory, client_id) = (self.redis, self.in_memory, self.client_id);
         serve_alone(self.listen, self.log, async move || {
             let settings = CoreSettings {
-                store: if in_memory { Arc::new(MemoryStore::default()) } else { open(&redis)? },
+                store: if in_memory {
+                    Arc::new(MemoryStore::default())
+                } else {
+                    open(&redis)?
+                },
                 minter,
                 userinfo_url,
                 client_id,
@@ -102,7 +143,9 @@ impl Args {
 
     fn signing_key(&self) -> Result<SigningKey, Failure> {
         let Some(file) = &self.key else {
-            eprintln!("hivematrix: no --key: tokens of an earlier start are void, those of this one end with it");
+            eprintln!(
+                "hivematrix: no --key: tokens of an earlier start are void, those of this one end with it"
+            );
             return fresh_key();
         };
         let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
@@ -116,8 +159,15 @@ impl Args {
 
     fn known_services(&self) -> Result<Vec<ServiceName>, Failure> {
         let mut known: Vec<ServiceName> = match &self.registry {
-            Some(file) => read_registry(file)?.services.into_iter().map(|entry| entry.name).collect(),
-            None => USUAL.iter().map(|service| name(service)).collect::<Result<_, _>>()?,
+            Some(file) => read_registry(file)?
+                .services
+                .into_iter()
+                .map(|entry| entry.name)
+                .collect(),
+            None => USUAL
+                .iter()
+                .map(|service| name(service))
+                .collect::<Result<_, _>>()?,
         };
         known.push(name("nexus")?);
         Ok(known)
@@ -151,12 +201,17 @@ pub(crate) fn userinfo(provider: &Url, realm: &str) -> Result<Url, Failure> {
 /// The Redis at this address. It may be down: Core answers what it can, and recovers by itself.
 pub(crate) fn open(url: &SecretString) -> Result<Arc<dyn Store>, Failure> {
     let store = RedisStore::lazy(url.expose_secret(), RedisSettings::default());
-    Ok(Arc::new(store.map_err(|error| Failure::Usage(format!("--redis: {error}")))?))
+    Ok(Arc::new(
+        store.map_err(|error| Failure::Usage(format!("--redis: {error}")))?,
+    ))
 }
 
 fn read_secrets(file: &Path) -> Result<HashMap<ServiceName, SecretString>, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
     let text = private_file::read(file).map_err(|error| usage(&error))?;
     let secrets: HashMap<ServiceName, String> = serde_json::from_str(&text).map_err(|error| usage(&error))?;
-    Ok(secrets.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect())
+    Ok(secrets
+        .into_iter()
+        .map(|(name, secret)| (name, SecretString::from(secret)))
+        .collect())
 }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::{log, ready, runtime, signals};
 
 /// How long the end may take, all in all.
-const GRACE: Duration = Duration::from_millis(700);
+const GRACE: Duration = Duration::from_millis(600);
 
 /// Run the whole platform in one process: gateway, Core, Codex, Template, Helm, identity provider.
 ///

@@ -37,7 +37,9 @@ impl Args {
 async fn serve(path: &Path, environment: Environment, config: Config) -> Result<(), Failure> {
     let stop = signals::listen()?;
     let watch = Watch::start(path, environment, Registry::standard(), &config);
-    let watch = watch.inspect_err(|error| tracing::warn!(%error, "changes take effect at the next start only")).ok();
+    let watch = watch
+        .inspect_err(|error| tracing::warn!(%error, "changes take effect at the next start only"))
+        .ok();
     let running = Builder::new(config.clone()).start().await?;
     ready::announce(&address(&config, &running));
     let ended = running.stop_token();
@@ -64,15 +66,22 @@ fn address(config: &Config, running: &Running) -> String {
 
 /// Takes over changed configurations, for as long as the gateway runs.
 async fn reload(watch: Option<Watch>, running: &Running, started: Config) {
-    let Some(mut watch) = watch else { return std::future::pending().await };
+    let Some(mut watch) = watch else {
+        return std::future::pending().await;
+    };
     loop {
         let newer = watch.changed().await;
         for setting in started.needs_restart(&newer) {
-            tracing::warn!(setting, "differs from what the gateway was started with; takes effect at the next start");
+            tracing::warn!(
+                setting,
+                "differs from what the gateway was started with; takes effect at the next start"
+            );
         }
         match running.reload(newer) {
             Ok(()) => tracing::info!("the changed configuration is in use"),
-            Err(problems) => tracing::error!(%problems, "the changed configuration is not used, the old one stays"),
+            Err(problems) => {
+                tracing::error!(%problems, "the changed configuration is not used, the old one stays")
+            }
         }
     }
 }

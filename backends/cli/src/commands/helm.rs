@@ -53,14 +53,22 @@ impl Args {
 fn watched(registry: &Registry) -> Vec<Watched> {
     let entries = registry.services.iter();
     entries
-        .map(|entry| Watched { name: entry.name.clone(), url: entry.url.clone(), visible: entry.visible })
+        .map(|entry| Watched {
+            name: entry.name.clone(),
+            url: entry.url.clone(),
+            visible: entry.visible,
+        })
         .collect()
 }
 
 fn usual() -> Result<Vec<Watched>, Failure> {
     let watched = |(service, url): &(&str, &str)| {
         let url = url.parse().map_err(|error| Failure::outside(url, error))?;
-        Ok(Watched { name: name(service)?, url, visible: true })
+        Ok(Watched {
+            name: name(service)?,
+            url,
+            visible: true,
+        })
     };
     USUAL.iter().map(watched).collect()
 }

@@ -28,10 +28,20 @@ pub(crate) struct Args {
     )]
     origins: Vec<Origin>,
     /// The gateway's client id.
-    #[arg(long, value_name = "ID", env = "KEYCLOAK_CLIENT_ID", default_value = "core-client")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "KEYCLOAK_CLIENT_ID",
+        default_value = "core-client"
+    )]
     client_id: String,
     /// The gateway's client secret; rather the variable than the argument, which everybody on the machine can see.
-    #[arg(long, value_name = "SECRET", env = "KEYCLOAK_CLIENT_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "KEYCLOAK_CLIENT_SECRET",
+        hide_env_values = true
+    )]
     client_secret: SecretString,
     /// The form of log lines.
     #[arg(long, value_enum, default_value_t)]
@@ -49,7 +59,10 @@ impl Args {
         let settings = IdpSettings {
             key,
             public_base: provider_addresses(&origins)?,
-            users: PEOPLE.iter().map(|person| person.with_password(person.username)).collect(),
+            users: PEOPLE
+                .iter()
+                .map(|person| person.with_password(person.username))
+                .collect(),
             clients: vec![gateway_client(&self.client_id, self.client_secret, &origins)],
             lifetimes: Lifetimes::default(),
             notice: Some(NOTICE.to_owned()),
@@ -61,4 +74,5 @@ impl Args {
 }
 
 /// What the login page says where passwords are names.
-pub(crate) const NOTICE: &str = "For development: sign in as admin, technician, billing or client. The password is the name.";
+pub(crate) const NOTICE: &str =
+    "For development: sign in as admin, technician, billing or client. The password is the name.";

@@ -24,6 +24,8 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let auth = self.receiver.auth("template")?;
-        serve_alone(self.listen, self.log, async || Ok(router(TemplateSettings { auth })))
+        serve_alone(self.listen, self.log, async || {
+            Ok(router(TemplateSettings { auth }))
+        })
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn banner(plan: &Plan, platform: &Platform) -> String {
     let mut text = String::from("\n  HiveMatrix is running.\n\n");
     let mut row = |name: &str, value: &str| {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "    {name:<9} {value}");
+        let _ = writeln!(text, "{}", format!("    {name:<9} {value}").trim_end());
     };
     row("open", &plan.url());
     for origin in plan.origins.iter().skip(1) {
@@ -20,15 +20,31 @@ pub(crate) fn banner(plan: &Plan, platform: &Platform) -> String {
         row("", "The certificate is self-signed: your browser will ask, once.");
     }
     row("", "");
-    row("sign in", &format!("{:<12} {:<17} and see", "as", "with password"));
+    row(
+        "sign in",
+        &format!("{:<12} {:<17} and see", "as", "with password"),
+    );
     for (person, password) in &plan.people {
-        row("", &format!("{:<12} {password:<17} {}", person.username, sees(*person)));
+        row(
+            "",
+            &format!("{:<12} {password:<17} {}", person.username, sees(*person)),
+        );
     }
     row("", "");
     if let Some(admin) = platform.admin() {
-        row("metrics", &format!("http://{admin}/metrics    (health in detail: /health)"));
+        row(
+            "metrics",
+            &format!("http://{admin}/metrics    (health in detail: /health)"),
+        );
     }
-    row("sessions", if plan.redis.is_some() { "in Redis" } else { "in memory" });
+    row(
+        "sessions",
+        if plan.redis.is_some() {
+            "in Redis"
+        } else {
+            "in memory"
+        },
+    );
     row("data", &data(plan));
     row("stop", "Ctrl-C");
     text.push('\n');

@@ -60,13 +60,23 @@ impl Plan {
             std::fs::create_dir_all(data).map_err(|error| Failure::outside(data.display(), error))?;
         }
         let hosts = hosts(listen.ip(), &args.hosts);
-        let tls = if args.tls { Some(certificate_for(&hosts, temporary.path())?) } else { None };
+        let tls = if args.tls {
+            Some(certificate_for(&hosts, temporary.path())?)
+        } else {
+            None
+        };
         let scheme = if args.tls { Scheme::Https } else { Scheme::Http };
-        let origins = hosts.iter().map(|host| origin(scheme, host, listen.port())).collect::<Result<_, _>>()?;
+        let origins = hosts
+            .iter()
+            .map(|host| origin(scheme, host, listen.port()))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             listen,
             origins,
-            people: PEOPLE.iter().map(|person| (*person, password(person, public))).collect(),
+            people: PEOPLE
+                .iter()
+                .map(|person| (*person, password(person, public)))
+                .collect(),
             redis: args.redis,
             demo_data: !args.no_demo_data,
             tls,
@@ -105,7 +115,9 @@ impl Plan {
 
     /// Whether passwords are no secret.
     pub(crate) fn passwords_are_names(&self) -> bool {
-        self.people.iter().all(|(person, password)| person.username == password)
+        self.people
+            .iter()
+            .all(|(person, password)| person.username == password)
     }
 }
 
@@ -171,7 +183,10 @@ fn origin(scheme: Scheme, host: &str, port: u16) -> Result<Origin, Failure> {
 }
 
 fn certificate_for(hosts: &[String], folder: &Path) -> Result<Certificate, Failure> {
-    let mut names: Vec<String> = hosts.iter().map(|host| host.trim_matches(['[', ']']).to_owned()).collect();
+    let mut names: Vec<String> = hosts
+        .iter()
+        .map(|host| host.trim_matches(['[', ']']).to_owned())
+        .collect();
     for usual in ["localhost", "127.0.0.1", "::1"] {
         if !names.iter().any(|name| name == usual) {
             names.push(usual.to_owned());
@@ -181,7 +196,11 @@ fn certificate_for(hosts: &[String], folder: &Path) -> Result<Certificate, Failu
 }
 
 fn password(person: &Person, public: bool) -> String {
-    if public { random(PASSWORD_LENGTH) } else { person.username.to_owned() }
+    if public {
+        random(PASSWORD_LENGTH)
+    } else {
+        person.username.to_owned()
+    }
 }
 
 /// Letters and digits that nobody can guess.
@@ -214,7 +233,11 @@ mod tests {
         }
         let plan = Plan::new(args("0.0.0.0:0", true)).unwrap();
         assert!(!plan.passwords_are_names());
-        let mut passwords: Vec<_> = plan.people.iter().map(|(_, password)| password.as_str()).collect();
+        let mut passwords: Vec<_> = plan
+            .people
+            .iter()
+            .map(|(_, password)| password.as_str())
+            .collect();
         assert!(passwords.iter().all(|password| password.len() == PASSWORD_LENGTH));
         passwords.sort_unstable();
         passwords.dedup();
@@ -228,7 +251,13 @@ mod tests {
         let (port, origins) = (plan.listen.port(), &plan.origins);
         assert_ne!(port, 0);
         let origins: Vec<_> = origins.iter().map(ToString::to_string).collect();
-        assert_eq!(origins, [format!("http://localhost:{port}"), format!("http://127.0.0.1:{port}")]);
+        assert_eq!(
+            origins,
+            [
+                format!("http://localhost:{port}"),
+                format!("http://127.0.0.1:{port}")
+            ]
+        );
     }
 
     #[test]
@@ -246,7 +275,12 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let failure = Plan::new(args(&address.to_string(), false)).unwrap_err();
         assert_eq!(failure.status(), 1);
-        assert!(failure.to_string().contains(&format!("{address} is already in use")), "{failure}");
+        assert!(
+            failure
+                .to_string()
+                .contains(&format!("{address} is already in use")),
+            "{failure}"
+        );
     }
 
     #[test]
@@ -260,7 +294,11 @@ mod tests {
 
         let kept = tempfile::tempdir().unwrap();
         let data = kept.path().join("new").join("folder");
-        let plan = Plan::new(Args { data: Some(data.clone()), ..args("127.0.0.1:0", false) }).unwrap();
+        let plan = Plan::new(Args {
+            data: Some(data.clone()),
+            ..args("127.0.0.1:0", false)
+        })
+        .unwrap();
         assert_eq!(plan.data(), (data.as_path(), true));
         drop(plan);
         assert!(data.exists());

@@ -34,7 +34,7 @@ const REALM: &str = "hivematrix";
 /// Characters of the secrets that the parts share.
 const SECRET_LENGTH: usize = 43;
 /// How long requests under way may take to end: nobody waits for a demo.
-const GRACE: Duration = Duration::from_millis(300);
+const GRACE: Duration = Duration::from_millis(200);
 
 /// The platform, running.
 pub(crate) struct Platform {
@@ -71,12 +71,17 @@ impl Platform {
     pub(crate) async fn start(plan: &Plan) -> Result<Self, Failure> {
         let sockets = Sockets::bind().await?;
         let store = store(plan.redis.as_ref()).await?;
-        let secrets = Secrets { client: random(SECRET_LENGTH).into(), gateway: random(SECRET_LENGTH).into() };
+        let secrets = Secrets {
+            client: random(SECRET_LENGTH).into(),
+            gateway: random(SECRET_LENGTH).into(),
+        };
         let config = gateway(plan, &sockets, &secrets)?;
         let routers = [
             core_router(&sockets, &secrets, store.clone())?,
             codex_router(plan, &sockets).await?,
-            template::router(template::TemplateSettings { auth: auth("template", &sockets)? }),
+            template::router(template::TemplateSettings {
+                auth: auth("template", &sockets)?,
+            }),
             helm_router(&sockets)?,
             idp_router(plan, secrets)?,
         ];
@@ -86,7 +91,11 @@ impl Platform {
             backends.spawn(serve(listener, router, stop.clone()));
         }
         let gateway = Builder::new(config).store(store).start().await?;
-        Ok(Self { gateway, backends, stop })
+        Ok(Self {
+            gateway,
+            backends,
+            stop,
+        })
     }
 
     /// Where metrics and health in detail are.
@@ -123,7 +132,10 @@ impl Sockets {
         let socket = async || {
             let (listener, address) = parts::bind(parts::ANY_PORT).await?;
             let url = Url::parse(&format!("http://{address}"));
-            Ok::<_, Failure>(Socket { listener, url: url.map_err(|error| Failure::outside(address, error))? })
+            Ok::<_, Failure>(Socket {
+                listener,
+                url: url.map_err(|error| Failure::outside(address, error))?,
+            })
         };
         Ok(Self {
             core: socket().await?,
@@ -157,10 +169,14 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -
 }
 
 async fn store(redis: Option<&SecretString>) -> Result<Arc<dyn Store>, Failure> {
-    let Some(url) = redis else { return Ok(Arc::new(MemoryStore::default())) };
+    let Some(url) = redis else {
+        return Ok(Arc::new(MemoryStore::default()));
+    };
     // Not lazily: who names a Redis wants to know at once that it does not answer.
     let store = RedisStore::connect(url.expose_secret(), RedisSettings::default()).await;
-    Ok(Arc::new(store.map_err(|error| Failure::outside("--redis", error))?))
+    Ok(Arc::new(
+        store.map_err(|error| Failure::outside("--redis", error))?,
+    ))
 }
 
 fn auth(service: &str, sockets: &Sockets) -> Result<kit::Auth, Failure> {
@@ -190,12 +206,18 @@ async fn codex_router(plan: &Plan, sockets: &Sockets) -> Result<Router, Failure>
         demo_data: plan.demo_data,
         home_pages: names(&["codex", "template", "helm"])?,
     };
-    codex::router(settings).await.map_err(|error| Failure::outside(file.display(), error))
+    codex::router(settings)
+        .await
+        .map_err(|error| Failure::outside(file.display(), error))
 }
 
 fn helm_router(sockets: &Sockets) -> Result<Router, Failure> {
     let watched = |(name, url): (&str, &Url)| {
-        Ok::<_, Failure>(helm::Watched { name: parts::name(name)?, url: url.clone(), visible: name != "core" })
+        Ok::<_, Failure>(helm::Watched {
+            name: parts::name(name)?,
+            url: url.clone(),
+            visible: name != "core",
+        })
     };
     let all = [("core", &sockets.core.url)].into_iter();
     let all = all.chain(sockets.services().into_iter().map(|(name, url, _)| (name, url)));
@@ -214,7 +236,11 @@ fn idp_router(plan: &Plan, secrets: Secrets) -> Result<Router, Failure> {
     let settings = idp::IdpSettings {
         key,
         public_base: parts::provider_addresses(&origins)?,
-        users: plan.people.iter().map(|(person, password)| person.with_password(password)).collect(),
+        users: plan
+            .people
+            .iter()
+            .map(|(person, password)| person.with_password(password))
+            .collect(),
         clients: vec![parts::gateway_client(CLIENT_ID, secrets.client, &origins)],
         lifetimes: idp::Lifetimes::default(),
         notice: plan.passwords_are_names().then(|| NOTICE.to_owned()),
@@ -227,7 +253,10 @@ fn gateway(plan: &Plan, sockets: &Sockets, secrets: &Secrets) -> Result<Config, 
         return Err(Failure::Usage("the demo needs a name".to_owned()));
     };
     let provider = Provider::new(sockets.idp.url.clone(), secrets.client.clone());
-    let core = config::Core { secret: Some(secrets.gateway.clone()), ..config::Core::new(sockets.core.url.clone()) };
+    let core = config::Core {
+        secret: Some(secrets.gateway.clone()),
+        ..config::Core::new(sockets.core.url.clone())
+    };
     let mut config = Config::minimal(plan.listen, first.clone(), provider, core);
     config.server.public_origins.extend_from_slice(others);
     config.server.grace = GRACE;

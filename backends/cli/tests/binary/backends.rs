@@ -23,15 +23,28 @@ async fn each_backend_alone_is_healthy_and_ends_at_once_when_told_to() {
     for arguments in ALONE {
         let mut process = alone(arguments, "127.0.0.1:0").ready().await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let answer = client.get(format!("{}/health", process.url)).send().await.unwrap();
+        let answer = client
+            .get(format!("{}/health", process.url))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 200, "{arguments:?}");
         let health: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         let expected = (serde_json::json!(arguments[0]), serde_json::json!("healthy"));
-        assert_eq!((health["service"].clone(), health["status"].clone()), expected, "{health}");
+        assert_eq!(
+            (health["service"].clone(), health["status"].clone()),
+            expected,
+            "{health}"
+        );
 
         process.signal("TERM");
         let (status, took, rest) = process.end().await;
-        assert_eq!((status, rest.as_str()), (0, ""), "{arguments:?}: {}", process.stderr());
+        assert_eq!(
+            (status, rest.as_str()),
+            (0, ""),
+            "{arguments:?}: {}",
+            process.stderr()
+        );
         assert!(took < Duration::from_secs(1), "{arguments:?}: {took:?}");
     }
 }
@@ -41,7 +54,11 @@ async fn a_backend_refuses_to_listen_beyond_loopback() {
     for arguments in ALONE {
         let ended = alone(arguments, "0.0.0.0:0").ended().await;
         assert_eq!((ended.status, ended.stdout.as_str()), (64, ""), "{arguments:?}");
-        assert!(ended.stderr.contains("loopback only"), "{arguments:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("loopback only"),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
     }
 }
 
@@ -51,7 +68,13 @@ async fn a_taken_port_is_one_clear_sentence() {
     let address = taken.local_addr().unwrap().to_string();
     let ended = alone(&["template"], &address).ended().await;
     assert_eq!((ended.status, ended.stdout.as_str()), (1, ""));
-    assert!(ended.stderr.starts_with(&format!("hivematrix: {address} is already in use; ")), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .starts_with(&format!("hivematrix: {address} is already in use; ")),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 }
 
@@ -64,12 +87,19 @@ async fn cores_key_is_made_once_for_its_owner_alone_and_kept() {
         let arguments = ["core", "--in-memory", "--key", key.to_str().unwrap()];
         let process = alone(&arguments, "127.0.0.1:0").ready().await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let answer = client.get(format!("{}/.well-known/jwks.json", process.url)).send().await.unwrap();
+        let answer = client
+            .get(format!("{}/.well-known/jwks.json", process.url))
+            .send()
+            .await
+            .unwrap();
         answer.text().await.unwrap()
     };
     let first = keys().await;
     assert!(first.contains("\"hivematrix-signing-key-1\""), "{first}");
-    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     assert_eq!(keys().await, first);
 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();

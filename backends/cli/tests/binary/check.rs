@@ -7,14 +7,23 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/gateway
 #[tokio::test]
 async fn the_shipped_configuration_is_ok() {
     let ended = Binary::new(&["check", SHIPPED]).ended().await;
-    assert_eq!((ended.status, ended.stdout), (0, format!("{SHIPPED}: ok\n")), "{}", ended.stderr);
+    assert_eq!(
+        (ended.status, ended.stdout),
+        (0, format!("{SHIPPED}: ok\n")),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[tokio::test]
 async fn every_problem_is_shown_at_once_with_file_line_and_column_and_the_status_is_64() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.toml");
-    std::fs::write(&file, "[server]\nlisten = \"nowhere\"\n\n[limits]\nheader_cuont = 7\n").unwrap();
+    std::fs::write(
+        &file,
+        "[server]\nlisten = \"nowhere\"\n\n[limits]\nheader_cuont = 7\n",
+    )
+    .unwrap();
     let file = file.to_str().unwrap();
     let ended = Binary::new(&["check", file]).ended().await;
     assert_eq!((ended.status, ended.stdout.as_str()), (64, ""));
@@ -36,7 +45,12 @@ async fn a_file_that_is_not_there_is_a_problem_too() {
 async fn arguments_that_make_no_sense_end_with_64_and_help_with_0() {
     for arguments in [&["fly"][..], &["demo", "--listen", "nowhere"], &["gateway"], &[]] {
         let ended = Binary::new(arguments).ended().await;
-        assert_eq!((ended.status, ended.stdout.as_str()), (64, ""), "{arguments:?}: {}", ended.stderr);
+        assert_eq!(
+            (ended.status, ended.stdout.as_str()),
+            (64, ""),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
     }
     for arguments in [&["--help"][..], &["demo", "--help"], &["--version"]] {
         let ended = Binary::new(arguments).ended().await;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 /// Longer than anything here takes, so that a slow machine fails no case.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,7 +53,10 @@ impl Binary {
     /// Runs it to its end, which must come by itself.
     pub(crate) async fn ended(mut self) -> Ended {
         let output = self.command.output();
-        let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends by itself").expect("it starts");
+        let output = tokio::time::timeout(PATIENCE, output)
+            .await
+            .expect("it ends by itself")
+            .expect("it starts");
         Ended {
             status: output.status.code().expect("an exit status, not a signal"),
             stdout: String::from_utf8(output.stdout).expect("text"),
@@ -66,18 +70,30 @@ impl Binary {
         let stderr = Arc::new(Mutex::new(String::new()));
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
         let collected = stderr.clone();
-        tokio::spawn(async move {
+        let collector = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 collected.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout")).lines();
-        let first = tokio::time::timeout(PATIENCE, stdout.next_line()).await.expect("a line on stdout in time");
+        let first = tokio::time::timeout(PATIENCE, stdout.next_line())
+            .await
+            .expect("a line on stdout in time");
         let Some(line) = first.expect("text on stdout") else {
             panic!("it ended before it was ready: {}", stderr.lock().unwrap());
         };
-        let url = line.strip_prefix("ready ").unwrap_or_else(|| panic!("not `ready URL`: {line}")).to_owned();
-        Process { child, stdout, stderr, url, temporary: self.temporary }
+        let url = line
+            .strip_prefix("ready ")
+            .unwrap_or_else(|| panic!("not `ready URL`: {line}"))
+            .to_owned();
+        Process {
+            child,
+            stdout,
+            stderr,
+            collector,
+            url,
+            temporary: self.temporary,
+        }
     }
 }
 
@@ -86,6 +102,8 @@ pub(crate) struct Process {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: Arc<Mutex<String>>,
+    /// Ends with stderr.
+    collector: JoinHandle<()>,
     /// What it said it is ready at.
     pub(crate) url: String,
     temporary: TempDir,
@@ -97,9 +115,10 @@ impl Process {
         self.stderr.lock().unwrap().clone()
     }
 
-    /// Its folder for temporary files.
-    pub(crate) fn temporary(&self) -> &Path {
-        self.temporary.path()
+    /// What it has written to stderr, once that has `text` in it. The line on stdout may come through before it.
+    pub(crate) async fn told(&self, text: &str) -> String {
+        let told = async || Some(self.stderr()).filter(|stderr| stderr.contains(text));
+        hivematrix_tests::eventually(&format!("{text:?} on stderr"), told).await
     }
 
     /// Every file below its folder for temporary files.
@@ -110,17 +129,27 @@ impl Process {
     /// Sends a signal (`INT`, `TERM`).
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it still runs").to_string();
-        let sent = std::process::Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid]).status();
+        let sent = std::process::Command::new("sh")
+            .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid])
+            .status();
         assert!(sent.expect("a shell").success(), "signal {name}");
     }
 
     /// Waits for its end: the exit status, how long it took, what else it wrote to stdout.
     pub(crate) async fn end(&mut self) -> (i32, Duration, String) {
         let began = Instant::now();
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("a status");
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("it ends")
+            .expect("a status");
         let took = began.elapsed();
+        (&mut self.collector).await.expect("stderr is read to its end");
         let mut rest = String::new();
-        self.stdout.get_mut().read_to_string(&mut rest).await.expect("text");
+        self.stdout
+            .get_mut()
+            .read_to_string(&mut rest)
+            .await
+            .expect("text");
         (status.code().expect("an exit status, not a signal"), took, rest)
     }
 }

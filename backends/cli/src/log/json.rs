@@ -1,74 +1,19 @@
-//! Where log lines go (stderr), which of them, and how they look: for people, or as the JSON of platform README §9.
-//! What is logged is the business of whoever logs it.
+//! Log lines as JSON (platform README §9), one object per line.
 
 use std::fmt;
-use std::io::IsTerminal as _;
 
-use clap::ValueEnum;
-use hivematrix_gateway::config::{Log, LogFormat};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::failure::Failure;
-
-/// Variables whose directives (`info`, `hivematrix=debug,warn`) replace the usual choice of lines; the first that
-/// is set counts.
-const VARIABLES: [&str; 2] = ["HIVEMATRIX_LOG", "RUST_LOG"];
-
-/// The form of log lines, as an argument.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
-    /// Text, coloured on a terminal.
-    #[default]
-    Human,
-    /// One JSON object per line.
-    Json,
-}
-
-/// Writes log lines from here on.
-///
-/// `least` is the least important level that is written of ours; of others, warnings at most.
-pub(crate) fn begin(form: Form, least: Level) -> Result<(), Failure> {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(least)?).with_writer(std::io::stderr);
-    let begun = match form {
-        Form::Human => builder.with_ansi(std::io::stderr().is_terminal()).compact().try_init(),
-        Form::Json => builder.fmt_fields(JsonFields::new()).event_format(JsonLines).try_init(),
-    };
-    begun.map_err(|error| Failure::outside("log lines cannot be written", error))
-}
-
-/// As the gateway's configuration says.
-pub(crate) fn begin_as_configured(log: Log) -> Result<(), Failure> {
-    let form = match log.format {
-        LogFormat::Json => Form::Json,
-        LogFormat::Human => Form::Human,
-    };
-    begin(form, log.level)
-}
-
-fn filter(least: Level) -> Result<EnvFilter, Failure> {
-    let asked = VARIABLES.iter().find_map(|name| {
-        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
-        Some((name, value))
-    });
-    match asked {
-        Some((name, directives)) => EnvFilter::try_new(directives)
-            .map_err(|error| Failure::Usage(format!("the environment variable {name}: {error}"))),
-        // Ours are all targets that begin with "hivematrix". TRACE > DEBUG > … > ERROR in this ordering.
-        None => Ok(EnvFilter::new(format!("{},hivematrix={least}", least.min(Level::WARN)))),
-    }
-}
-
 /// `{"timestamp","level","logger","message","correlation_id","user_id","extra"}`, one object per line. The fields of
 /// the event and of the spans around it go to `extra`, except for the two that have members of their own.
-struct JsonLines;
+pub(super) struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
 where
@@ -82,21 +27,32 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Fields::default();
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context
+            .event_scope()
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
             let extensions = span.extensions();
-            let formatted = extensions.get::<FormattedFields<N>>().map(|fields| fields.fields.as_str());
+            let formatted = extensions
+                .get::<FormattedFields<N>>()
+                .map(|fields| fields.fields.as_str());
             if let Some(Ok(of_span)) = formatted.map(serde_json::from_str::<Map<String, Value>>) {
                 fields.0.extend(of_span);
             }
         }
         event.record(&mut fields);
         let metadata = event.metadata();
-        writeln!(writer, "{}", fields.into_line(*metadata.level(), metadata.target()))
+        writeln!(
+            writer,
+            "{}",
+            fields.into_line(*metadata.level(), metadata.target())
+        )
     }
 }
 
+/// The fields of an event, and those of the spans around it.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
     fn into_line(mut self, level: Level, target: &str) -> Value {
@@ -116,6 +72,11 @@ impl Fields {
             "user_id": user_id,
             "extra": self.0,
         })
+    }
+
+    /// The text of a field, empty if it has none.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn set(&mut self, field: &Field, value: Value) {
@@ -165,6 +126,8 @@ mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
+    use tracing_subscriber::fmt::format::JsonFields;
+
     use super::*;
 
     /// A writer that remembers.
@@ -203,20 +166,48 @@ mod tests {
             span.in_scope(|| tracing::warn!(user_id = "u1", status = 502, ms = 1.5, "it \"failed\"\nbadly"));
         });
         let members: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut expected =
-            ["timestamp", "level", "logger", "message", "correlation_id", "user_id", "extra"];
+        let mut expected = [
+            "timestamp",
+            "level",
+            "logger",
+            "message",
+            "correlation_id",
+            "user_id",
+            "extra",
+        ];
         expected.sort_unstable();
-        assert_eq!({ let mut members = members; members.sort_unstable(); members }, expected);
-        assert_eq!((&line["level"], &line["message"]), (&json!("WARNING"), &json!("it \"failed\"\nbadly")));
-        assert_eq!((&line["correlation_id"], &line["user_id"]), (&json!("abc"), &json!("u1")));
+        assert_eq!(
+            {
+                let mut members = members;
+                members.sort_unstable();
+                members
+            },
+            expected
+        );
+        assert_eq!(
+            (&line["level"], &line["message"]),
+            (&json!("WARNING"), &json!("it \"failed\"\nbadly"))
+        );
+        assert_eq!(
+            (&line["correlation_id"], &line["user_id"]),
+            (&json!("abc"), &json!("u1"))
+        );
         assert_eq!(line["extra"], json!({ "path": "/x", "status": 502, "ms": 1.5 }));
         assert!(OffsetDateTime::parse(line["timestamp"].as_str().unwrap(), &Rfc3339).is_ok());
     }
 
     #[test]
     fn an_access_line_of_the_gateway_finds_its_place() {
-        let line = line_of(|| tracing::info!(target: "hivematrix::access", request_id = "r1", user = "kim", "request"));
-        assert_eq!((&line["correlation_id"], &line["user_id"]), (&json!("r1"), &json!("kim")));
-        assert_eq!((&line["logger"], &line["extra"]), (&json!("hivematrix::access"), &json!({})));
+        let line = line_of(
+            || tracing::info!(target: "hivematrix::access", request_id = "r1", user = "kim", "request"),
+        );
+        assert_eq!(
+            (&line["correlation_id"], &line["user_id"]),
+            (&json!("r1"), &json!("kim"))
+        );
+        assert_eq!(
+            (&line["logger"], &line["extra"]),
+            (&json!("hivematrix::access"), &json!({}))
+        );
     }
 }

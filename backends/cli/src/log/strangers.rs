@@ -1,0 +1,28 @@
+//! Leaves out what Pingora reports as errors and is no error of ours: strangers who fail at the TLS handshake, scanners
+//! and browsers that do not trust the certificate. Who wants to see them asks for debug lines.
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+use super::json::Fields;
+
+/// Where Pingora accepts connections; other lines from there matter.
+const LISTENER: &str = "pingora_core::services::listening";
+
+/// The layer that leaves them out.
+pub(super) struct Strangers;
+
+impl<S: Subscriber> Layer<S> for Strangers {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        // Pingora logs through the `log` crate, whose lines all have this target here. Errors are rare: reading the
+        // fields of each costs nothing that matters.
+        let metadata = event.metadata();
+        if *metadata.level() != Level::ERROR || metadata.target() != "log" {
+            return true;
+        }
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        fields.text("log.target") != LISTENER || !fields.text("message").starts_with("Downstream handshake ")
+    }
+}
