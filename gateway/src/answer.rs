@@ -23,7 +23,7 @@ pub(crate) async fn send(session: &mut Session, context: &mut Context, reply: Re
     for (name, value) in reply.headers {
         head.append_header(name, value)?;
     }
-    if reply.status != StatusCode::NO_CONTENT {
+    if !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         head.insert_header(header::CONTENT_LENGTH, reply.body.len())?;
     }
     if !context.account.id.is_empty() {

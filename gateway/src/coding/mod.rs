@@ -10,7 +10,7 @@ pub(crate) use decode::{DecodeError, Decoder};
 pub(crate) use encode::Encoder;
 
 /// A content coding that we can undo and apply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Coding {
     /// RFC 1952.
     Gzip,

@@ -40,6 +40,7 @@ pub(crate) async fn answer(
         "/logout" => ("logout", reads || posts, "GET, HEAD, POST"),
         "/health" => ("health", reads, READ),
         "/api/invalidate-cache" => ("preferences", posts, "POST"),
+        "/favicon.ico" => ("sign", reads, READ),
         _ if path.starts_with("/static/") => ("static", reads, READ),
         _ => return redirect(context, session, &path, reads),
     };
@@ -47,7 +48,7 @@ pub(crate) async fn answer(
     if !permitted {
         return Err(Refusal::MethodNotAllowed { allow });
     }
-    if !matches!(door, "static" | "health") {
+    if !matches!(door, "static" | "health" | "sign") {
         gateway
             .limiter
             .address(context.client, &context.snapshot.config.limits)?;
@@ -62,6 +63,7 @@ pub(crate) async fn answer(
         "logout" => return logout::ask().map(Some),
         "health" => Box::pin(health::answer(gateway)),
         "preferences" => Box::pin(preferences::forget(gateway, head, context)),
+        "sign" => return Ok(Some(assets::sign())),
         _ => return assets::answer(head, &path).map(Some),
     };
     reply.await.map(Some)
