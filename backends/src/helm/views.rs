@@ -135,7 +135,10 @@ pub(super) fn logs(
                     }
                     div .card__body {
                         @if lines.is_empty() {
-                            div .empty-state { p .empty-state__text { "No log lines." } }
+                            div .empty-state {
+                                h2 .empty-state__title { "No log lines" }
+                                p .empty-state__text { "None were sent to Helm since it started, or none match." }
+                            }
                         } @else {
                             (log_table(lines))
                         }
@@ -161,7 +164,7 @@ fn log_table(lines: &[Line]) -> Markup {
                 tbody {
                     @for line in lines {
                         tr {
-                            td { (moment(line)) }
+                            td .u-nowrap { (moment(line)) }
                             td { (line.service_name) }
                             td { (level(&line.level)) }
                             td { (line.message) }

@@ -63,10 +63,10 @@ pub(super) fn list(prefix: &Prefix, listing: &Listing<'_>, may_edit: bool) -> Pa
 
 fn search_form(prefix: &Prefix, search: &str) -> Markup {
     html! {
-        form .form .form--inline method="get" action=(prefix.url("/companies")) role="search" {
+        form .form .form--inline .u-grow method="get" action=(prefix.url("/companies")) role="search" {
             div .form__group .u-grow {
                 label .u-visually-hidden for="search" { "Search companies" }
-                input .form__input #search name="search" type="search" value=(search) maxlength="100"
+                input .form__input .u-w-full #search name="search" type="search" value=(search) maxlength="100"
                     placeholder="Name, account number, website, address";
             }
             button .btn type="submit" { span .btn__label { "Search" } }
@@ -111,8 +111,8 @@ fn table(prefix: &Prefix, companies: &[Company]) -> Markup {
                     @for company in companies {
                         tr {
                             td { a href=(address(prefix, company.id, "")) { (company.details.name) } }
-                            td { (company.details.account_number.as_deref().unwrap_or("–")) }
-                            td { (company.details.phone.as_deref().unwrap_or("–")) }
+                            td .u-nowrap { (company.details.account_number.as_deref().unwrap_or("–")) }
+                            td .u-nowrap { (company.details.phone.as_deref().unwrap_or("–")) }
                             td .table__cell--number { (company.contacts) }
                         }
                     }

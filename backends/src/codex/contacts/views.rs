@@ -63,7 +63,7 @@ fn row(prefix: &Prefix, company: i64, contact: &Contact, may_edit: bool) -> Mark
                     None => { "–" }
                 }
             }
-            td { (details.phone.as_deref().unwrap_or("–")) }
+            td .u-nowrap { (details.phone.as_deref().unwrap_or("–")) }
             @if may_edit {
                 td .table__cell--actions {
                     a .btn .btn--small href=(address(prefix, company, &format!("/{}/edit", contact.id)))
