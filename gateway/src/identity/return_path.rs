@@ -10,9 +10,6 @@ use std::fmt;
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
 
-/// Longest path that is remembered, in bytes, query included.
-pub const MAX_BYTES: usize = 2048;
-
 /// Doors of the gateway that are never a place to return to: coming back to them would log in again, log
 /// out, or replay an answer of the provider.
 const DOORS: [&str; 3] = ["login", "logout", "keycloak-callback"];
@@ -29,15 +26,18 @@ const READINGS: usize = 4;
 pub struct ReturnPath(String);
 
 impl ReturnPath {
+    /// Longest path that is remembered, in bytes, query included.
+    pub const MAX_BYTES: usize = 2048;
+
     /// The home page, `/`.
     pub fn home() -> Self {
         Self("/".to_owned())
     }
 
     /// Accepts `text` (already decoded once if it came as a query parameter) if it is a local path, at most
-    /// [`MAX_BYTES`] long and none of the gateway's own doors. What a browser would escape is escaped.
+    /// [`ReturnPath::MAX_BYTES`] long and none of the gateway's own doors. What a browser would escape is escaped.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() > MAX_BYTES || !text.starts_with('/') || text.chars().any(char::is_control) {
+        if text.len() > Self::MAX_BYTES || !text.starts_with('/') || text.chars().any(char::is_control) {
             return None;
         }
         let end = text.find(['?', '#']).unwrap_or(text.len());
@@ -47,7 +47,7 @@ impl ReturnPath {
             return None;
         }
         let spelled = spelled + &escape(rest);
-        (spelled.len() <= MAX_BYTES && stays_here(&spelled)).then_some(Self(spelled))
+        (spelled.len() <= Self::MAX_BYTES && stays_here(&spelled)).then_some(Self(spelled))
     }
 
     /// The same, with the home page for everything that is refused or missing.
@@ -291,9 +291,9 @@ mod tests {
 
     #[test]
     fn a_path_longer_than_the_limit_is_refused() {
-        assert!(ReturnPath::parse(&format!("/{}", "a".repeat(MAX_BYTES - 1))).is_some());
-        assert!(ReturnPath::parse(&format!("/{}", "a".repeat(MAX_BYTES))).is_none());
-        assert!(ReturnPath::parse(&format!("/{}", "é".repeat(MAX_BYTES / 2 - 1))).is_none());
+        assert!(ReturnPath::parse(&format!("/{}", "a".repeat(ReturnPath::MAX_BYTES - 1))).is_some());
+        assert!(ReturnPath::parse(&format!("/{}", "a".repeat(ReturnPath::MAX_BYTES))).is_none());
+        assert!(ReturnPath::parse(&format!("/{}", "é".repeat(ReturnPath::MAX_BYTES / 2 - 1))).is_none());
     }
 
     #[test]

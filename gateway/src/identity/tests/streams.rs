@@ -15,7 +15,7 @@ async fn stream(world: &World, known: &Known) -> LiveStream {
 }
 
 async fn end_of(stream: &LiveStream) -> Option<Ended> {
-    let _ = tokio::time::timeout(Duration::from_secs(60), stream.ended().cancelled()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), stream.ended().cancelled()).await;
     stream.reason()
 }
 
