@@ -11,6 +11,7 @@ use pingora_proxy::Session;
 
 use crate::context::Context;
 use crate::error::Refusal;
+use crate::identity::AttemptLimits;
 use crate::phases::arrive::CORRELATION_ID;
 use crate::reply::Reply;
 
@@ -67,7 +68,7 @@ fn reply_to(refusal: &Refusal, context: &Context, head: &pingora::http::RequestH
     if let (Refusal::LoginNeeded(_), Intent::Document | Intent::FramedDocument) = (refusal, context.intent) {
         return Reply::redirect(StatusCode::SEE_OTHER, &login_url);
     }
-    let reply = if wants_page(context.intent, &head.headers) {
+    let reply = if context.intent != Intent::Other {
         Reply::page(refusal.status(), page(refusal, context))
     } else {
         problem(refusal, context, head, &login_url)
@@ -89,6 +90,9 @@ fn with_fields(refusal: &Refusal, reply: Reply) -> Reply {
         Refusal::LoginNeeded(_) => reply.with(header::WWW_AUTHENTICATE, "Bearer realm=\"hivematrix\""),
         Refusal::Login(_) if refusal.status() == StatusCode::SERVICE_UNAVAILABLE => {
             reply.with(header::RETRY_AFTER, "2")
+        }
+        Refusal::Login(_) if refusal.status() == StatusCode::TOO_MANY_REQUESTS => {
+            reply.with(header::RETRY_AFTER, AttemptLimits::WINDOW.as_secs().to_string())
         }
         _ => reply,
     }
@@ -152,20 +156,6 @@ fn page(refusal: &Refusal, context: &Context) -> String {
     design::standalone_page(title, body)
 }
 
-/// People navigate; programs say JSON or nothing.
-fn wants_page(intent: Intent, headers: &HeaderMap) -> bool {
-    match intent {
-        Intent::Document | Intent::FramedDocument => true,
-        Intent::Other => {
-            !headers.contains_key("sec-fetch-mode")
-                && headers
-                    .get(header::ACCEPT)
-                    .and_then(|accept| accept.to_str().ok())
-                    .is_some_and(|accept| accept.contains("text/html"))
-        }
-    }
-}
-
 fn grpc(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
@@ -197,30 +187,6 @@ const GRPC_MESSAGE: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.ad
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(n, v)| (HeaderName::from_static(n), http::HeaderValue::from_static(v)))
-            .collect()
-    }
-
-    #[test]
-    fn programs_get_json_and_people_get_pages() {
-        assert!(wants_page(Intent::Document, &headers(&[])));
-        assert!(!wants_page(
-            Intent::Other,
-            &headers(&[("accept", "application/json")])
-        ));
-        assert!(!wants_page(
-            Intent::Other,
-            &headers(&[("accept", "text/html"), ("sec-fetch-mode", "cors")])
-        ));
-        assert!(wants_page(
-            Intent::Other,
-            &headers(&[("accept", "text/html,*/*")])
-        ));
-    }
 
     #[test]
     fn grpc_clients_get_a_grpc_status() {

@@ -134,11 +134,12 @@ impl Builder {
         };
         let http = http_client(&config)?;
         let caller = ServiceName::parse(CALLER).map_err(|error| StartError::Other(error.to_string()))?;
-        let core = Arc::new(CoreClient::new(
+        let core = Arc::new(CoreClient::with_timeout(
             http.clone(),
             config.core.url.clone(),
             caller,
             config.core.secret.clone(),
+            config.core.timeout,
         ));
         let keys = Arc::new(RemoteKeys::new(http.clone(), core.jwks_url()));
         let verifier = Arc::new(Verifier::new(keys, config.core.issuer.clone()));

@@ -96,7 +96,13 @@ impl ProxyHttp for Proxy {
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
         cut::arrived();
         match self.enter(session, context).await {
-            Ok(None) => return Ok(false),
+            Ok(None) => {
+                // The limit between two pieces of a body is not meant for who listens in silence.
+                if let (true, Some(route)) = (context.life.is_long(), context.route()) {
+                    session.set_read_timeout(Some(route.service.timeouts.stream_idle));
+                }
+                return Ok(false);
+            }
             Ok(Some(reply)) => answer::send(session, context, reply).await?,
             Err(refusal) => answer::refuse(session, context, &refusal).await?,
         }

@@ -62,6 +62,7 @@ pub(crate) fn arrive(
             "it has both a Content-Length and a Transfer-Encoding",
         ));
     }
+    check_coding(&head.headers)?;
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::MethodNotAllowed {
             allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
@@ -119,6 +120,16 @@ fn check_body_length(headers: &HeaderMap, limit: usize) -> Result<(), Refusal> {
         return Err(Refusal::BodyTooLarge);
     }
     Ok(())
+}
+
+/// Chunked once, or not at all: two servers may disagree about anything else (RFC 9112 §7).
+fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err(Refusal::BadRequest("its Transfer-Encoding is not chunked, once")),
+    }
 }
 
 /// One Host, and the same one in both places where HTTP/2 can put it (RFC 9113 §8.3.1).

@@ -57,6 +57,18 @@ impl Locations<'_> {
         is_internal(&url).then(|| format!("{}{}", self.route.prefix, tail(&url)))
     }
 
+    /// As [`Locations::public`], for the value of a `Refresh` header: `<seconds>; url=<location>`.
+    pub(crate) fn public_refresh(&self, refresh: &str) -> Option<String> {
+        let (seconds, target) = refresh.split_once([';', ','])?;
+        let target = target.trim_start();
+        let location = match target.get(..4) {
+            Some(start) if start.eq_ignore_ascii_case("url=") => &target[4..],
+            _ => target,
+        };
+        let location = self.public(location.trim().trim_matches(['"', '\'']))?;
+        Some(format!("{}; url={location}", seconds.trim()))
+    }
+
     /// A path that knows its prefix, or points at another door or service, stays; any other gets ours.
     fn below_prefix(&self, location: &str) -> Option<String> {
         let path = location.split(['?', '#']).next().unwrap_or_default();

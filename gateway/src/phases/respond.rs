@@ -2,12 +2,13 @@
 //! what it may not say for the whole origin is removed, and the plugins' response hooks run.
 
 use hivematrix_plugins::ResponseHead;
-use http::Version;
+use http::{StatusCode, Version};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::{Error, ErrorType};
 
 use crate::coding::{self, Coding};
-use crate::context::{Context, Target};
+use crate::context::{Context, Life, Target};
 use crate::identity::cookies;
 use crate::phases::arrive::{CORRELATION_ID, is_reserved};
 use crate::phases::location::Locations;
@@ -41,6 +42,8 @@ pub(crate) async fn respond(
     context: &mut Context,
 ) -> pingora::Result<()> {
     context.account.status = head.status.as_u16();
+    refuse_foreign_switch(head, context.life)?;
+    remove_nominated(head);
     for name in FOR_THE_ORIGIN.iter().chain(&HOP_BY_HOP) {
         head.remove_header(*name);
     }
@@ -66,12 +69,45 @@ pub(crate) async fn respond(
                     head.insert_header(name, location)?;
                 }
             }
+            let refresh = head.headers.get(header::REFRESH).and_then(|r| r.to_str().ok());
+            if let Some(refresh) = refresh.and_then(|r| locations.public_refresh(r)) {
+                head.insert_header(header::REFRESH, refresh)?;
+            }
             run_plugins(request, head, context).await?;
         }
         None => {}
     }
     head.insert_header(CORRELATION_ID, context.account.id.as_str())?;
     Ok(())
+}
+
+/// A switch of protocols that nobody asked for would let bytes flow past every check.
+fn refuse_foreign_switch(head: &ResponseHeader, life: Life) -> pingora::Result<()> {
+    let websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
+    if head.status != StatusCode::SWITCHING_PROTOCOLS
+        || (life == Life::Conversation && head.headers.get(header::UPGRADE).is_some_and(websocket))
+    {
+        return Ok(());
+    }
+    Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade that nobody asked for").into_up())
+}
+
+/// What the backend's `Connection` names is for us alone (RFC 9110 §7.6.1).
+fn remove_nominated(head: &mut ResponseHeader) {
+    const KEPT: [HeaderName; 4] =
+        [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE];
+    let nominated: Vec<HeaderName> = head
+        .headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .filter(|name| !KEPT.contains(name))
+        .collect();
+    for name in nominated {
+        head.remove_header(&name);
+    }
 }
 
 /// Trailers say something about the body; what belongs into a head is dropped (RFC 9110 §6.5.1).

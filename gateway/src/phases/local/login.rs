@@ -39,6 +39,8 @@ pub(super) async fn begin(
         .and_then(|next| ReturnPath::parse(&next))
         .unwrap_or_else(ReturnPath::home);
     if !navigates(context.intent, head) {
+        // Sent to the login it would be here again.
+        context.intent = Intent::Other;
         return Err(Refusal::LoginNeeded("background_login"));
     }
     match caller(gateway, head, context).await {
