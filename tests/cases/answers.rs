@@ -61,7 +61,7 @@ async fn redirects_stay_on_the_prefix_or_go_where_the_backend_said() {
     let stack = Stack::start().await;
     let client = stack.signed_in("admin").await;
     let internal = stack.relay(hivematrix_tests::Part::Echo).address();
-    let (second, origin) = (stack.second.address(), client.origin_text());
+    let (beacon, origin) = (stack.beacon.address(), client.origin_text());
     let table = [
         ("/companies?x=1#top".to_owned(), "/echo/companies?x=1#top".to_owned()),
         ("/echo/already".to_owned(), "/echo/already".to_owned()),
@@ -74,7 +74,7 @@ async fn redirects_stay_on_the_prefix_or_go_where_the_backend_said() {
         ("//example.com/out".to_owned(), "//example.com/out".to_owned()),
         (format!("http://{internal}/in?x=1"), "/echo/in?x=1".to_owned()),
         (format!("//{internal}/in"), "/echo/in".to_owned()),
-        (format!("http://{second}/there"), "/second/there".to_owned()),
+        (format!("http://{beacon}/there"), "/beacon/there".to_owned()),
         ("http://localhost:9/in".to_owned(), "/echo/in".to_owned()),
         ("http://127.0.0.1:5010/in".to_owned(), "/echo/in".to_owned()),
         ("http://[::1]:5010/in".to_owned(), "/echo/in".to_owned()),

@@ -133,7 +133,7 @@ async fn what_redis_holds_of_a_session_is_sealed_and_does_not_name_the_handle() 
 }
 
 #[tokio::test]
-async fn the_handle_changes_at_every_login_and_the_old_one_is_worth_nothing() {
+async fn the_handle_changes_at_every_login_and_a_planted_one_is_never_taken_over() {
     let stack = Stack::start().await;
     let client = stack.client();
     client.set_cookie("/", "__Host-hivematrix=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; Path=/; Secure");
@@ -141,15 +141,15 @@ async fn the_handle_changes_at_every_login_and_the_old_one_is_worth_nothing() {
     let fields = [("username", "client"), ("password", "client")];
     client.submit(&one, &fields).await;
     let first = client.cookie(SESSION).expect("a session");
-    assert!(!first.starts_with("AAAA"), "a planted handle is never taken over");
+    assert!(!first.starts_with("AAAA"), "a planted handle is worth nothing");
     client.submit(&two, &fields).await;
     let second = client.cookie(SESSION).expect("a session");
     assert_ne!(first, second);
     assert_eq!(client.fetch("/echo/now").await.status, 200);
-    let thief = stack.client();
-    thief.set_cookie("/", &format!("{SESSION}={first}; Path=/; Secure"));
-    let refused = async || (thief.fetch("/echo/old").await.status == 401).then_some(());
-    eventually("the old handle is refused", refused).await;
+    // Other tabs of this browser may be on their way with the old handle: it ends soon, not at once.
+    let old = hivematrix_platform::Handle::parse(&first).expect("a handle").key();
+    let ends = async || ((0..=60).contains(&stack.redis.ttl(&old).await)).then_some(());
+    eventually("the old handle has at most a minute left", ends).await;
 }
 
 #[tokio::test]

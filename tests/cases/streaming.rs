@@ -54,6 +54,17 @@ async fn a_silent_event_stream_outlives_the_timeouts_of_requests() {
 }
 
 #[tokio::test]
+async fn a_slow_download_is_not_cut_by_the_timeout_for_uploads() {
+    let stack = Stack::builder()
+        .configure(|config| config.timeouts.client_body = Duration::from_millis(200))
+        .start()
+        .await;
+    stack.echo.on("/slow", Script::chunked("text/plain").wait_ms(500).chunk("a").wait_ms(500).chunk("b").end());
+    let answer = stack.signed_in("admin").await.fetch("/echo/slow").await;
+    assert_eq!((answer.status, answer.text().as_str()), (200, "ab"));
+}
+
+#[tokio::test]
 async fn an_upload_is_streamed_to_the_backend_while_it_comes() {
     let stack = Stack::start().await;
     stack.echo.on("/upload", Script::echo_body());

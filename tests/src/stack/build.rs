@@ -86,7 +86,8 @@ impl Builder {
 
         let (echo, second, beacon) = tokio::join!(Backend::start(), Backend::start(), Backend::start());
         let provider = services.serve(provider(&origin, self.lifetimes)).await;
-        let core = services.serve(core(redis_store(([127, 0, 0, 1], redis.port()).into()), &minter, provider)).await;
+        let store = redis_store(([127, 0, 0, 1], redis.port()).into()).await;
+        let core = services.serve(core(store, &minter, provider)).await;
         let codex = services.serve(codex(&minter).await).await;
         let relays = vec![
             (Part::Redis, Relay::to(([127, 0, 0, 1], redis.port()).into()).await),
@@ -120,7 +121,7 @@ impl Builder {
         for change in self.changes {
             change(&mut config);
         }
-        let store = redis_store(at(Part::Redis));
+        let store = redis_store(at(Part::Redis)).await;
         let (gateway, origin, config) =
             start_gateway(config, store, &sealing, certificate.as_ref(), None).await;
         assert_eq!(origin.port_or_known_default(), Some(port), "the port that the provider was told");
@@ -169,15 +170,16 @@ pub(super) async fn start_gateway(
     }
 }
 
-/// A store that gives up soon, so that outages are told apart from patience.
-pub(super) fn redis_store(address: SocketAddr) -> Arc<dyn Store> {
+/// A store that notices soon when its Redis is gone.
+pub(super) async fn redis_store(address: SocketAddr) -> Arc<dyn Store> {
     let settings = RedisSettings {
-        command_timeout: Duration::from_millis(300),
-        connect_timeout: Duration::from_millis(500),
+        command_timeout: Duration::from_millis(500),
+        connect_timeout: Duration::from_secs(2),
         heartbeat: Duration::from_millis(200),
         ..RedisSettings::default()
     };
-    Arc::new(RedisStore::lazy(&format!("redis://{address}/0"), settings).expect("a store"))
+    let store = RedisStore::connect(&format!("redis://{address}/0"), settings).await;
+    Arc::new(store.expect("Redis answers"))
 }
 
 /// One key for the whole process: making one takes longer than most cases.

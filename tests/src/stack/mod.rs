@@ -253,7 +253,7 @@ impl Stack {
     /// If it does not start.
     pub async fn another_gateway(&self) -> (Running, Client) {
         let (gateway, origin, _) =
-            build::start_gateway(self.config.clone(), self.store(), &self.sealing, None, Some(&self.origin)).await;
+            build::start_gateway(self.config.clone(), self.store().await, &self.sealing, None, Some(&self.origin)).await;
         let client = Client::new(origin, gateway.address(), &Wire::default());
         (gateway, client)
     }
@@ -324,8 +324,8 @@ impl Stack {
         build::signing_key_pem()
     }
 
-    fn store(&self) -> Arc<dyn Store> {
-        build::redis_store(self.relay(Part::Redis).address())
+    async fn store(&self) -> Arc<dyn Store> {
+        build::redis_store(self.relay(Part::Redis).address()).await
     }
 }
 
