@@ -5,7 +5,7 @@
 //! gateway does) and signing people in.
 //!
 //! Any signed-in user may look at companies and change their own preferences; changing companies and contacts takes a
-//! technician, billing or administrator ([`editors`]). Services may do both.
+//! technician, billing or administrator. Services may do both.
 
 mod agents;
 mod companies;
