@@ -21,7 +21,7 @@ pub struct Service {
     pub prefix: String,
     /// Its name in the menu. Default: the name with a capital.
     pub label: String,
-    /// Its Lucide icon in the menu.
+    /// Its Lucide icon in the menu. Default empty: the composition chooses by the service's name.
     pub icon: String,
     /// Where it runs.
     pub upstream: Upstream,
@@ -41,11 +41,10 @@ impl Service {
     /// A service with the defaults: any signed-in user, in the menu, nothing public, composed.
     #[must_use]
     pub fn new(name: ServiceName, upstream: Upstream) -> Self {
-        let (label, icon) = appearance(name.as_str());
         Self {
             prefix: format!("/{name}"),
-            label,
-            icon,
+            label: default_label(name.as_str()),
+            icon: String::new(),
             upstream,
             access: Access::AnyUser,
             visible: true,
@@ -57,24 +56,12 @@ impl Service {
     }
 }
 
-/// Label and icon of a service that says nothing of either.
-fn appearance(name: &str) -> (String, String) {
-    let icon = match name {
-        "archive" => "archive",
-        "beacon" => "ticket",
-        "brainhair" => "brain",
-        "codex" => "book-user",
-        "helm" => "ship-wheel",
-        "knowledgetree" => "network",
-        "ledger" => "receipt",
-        "template" => "layout-template",
-        _ => "box",
-    };
-    let label = match name {
+/// What the menu calls a service that does not say.
+fn default_label(name: &str) -> String {
+    match name {
         "knowledgetree" => "KnowledgeTree".to_owned(),
         name => capitalised(&name.replace(['-', '_'], " ")),
-    };
-    (label, icon.to_owned())
+    }
 }
 
 fn capitalised(text: &str) -> String {
@@ -280,12 +267,12 @@ mod tests {
 
     #[test]
     fn a_service_without_a_label_gets_one_from_its_name() {
-        for (name, label, icon) in [
-            ("codex", "Codex", "book-user"),
-            ("knowledgetree", "KnowledgeTree", "network"),
-            ("my-new_app", "My new app", "box"),
+        for (name, label) in [
+            ("codex", "Codex"),
+            ("knowledgetree", "KnowledgeTree"),
+            ("my-new_app", "My new app"),
         ] {
-            assert_eq!(appearance(name), (label.to_owned(), icon.to_owned()));
+            assert_eq!(default_label(name), label);
         }
     }
 }

@@ -159,7 +159,9 @@ fn the_example_with_every_key_in_it_loads_and_its_defaults_are_the_defaults() {
     };
     let (mut full, plain) = (beacon(&full.services), beacon(&plain.services));
     assert_eq!(full.timeouts.first_byte, Duration::from_secs(300));
-    // These two are examples; everything else of the service is written with its default.
+    assert_eq!(full.icon, "life-buoy");
+    // These three are examples; everything else of the service is written with its default.
+    full.icon.clear();
     full.timeouts.first_byte = plain.timeouts.first_byte;
     full.access = plain.access;
     assert_eq!(full, plain);

@@ -99,6 +99,9 @@ impl Mounting<'_> {
             let service = self.amend(base, table, problems);
             services.insert(known.unwrap_or(services.len()), (service, place));
         }
+        for (service, place) in &services {
+            hint_loopback(&service.name, &service.upstream, place.clone(), problems);
+        }
         self.refuse_collisions(&services, problems);
         services.into_iter().map(|(service, _)| service).collect()
     }
@@ -133,13 +136,11 @@ impl Mounting<'_> {
     }
 
     fn amend(&self, mut service: Service, table: file::Service, problems: &mut Vec<Problem>) -> Service {
-        if let Some(url) = &table.url {
-            hint_loopback(url, problems);
-            if url.value.0 != service.upstream.url
-                && let Some(upstream) = upstream(url, problems)
-            {
-                service.upstream = upstream;
-            }
+        if let Some(url) = &table.url
+            && url.value.0 != service.upstream.url
+            && let Some(upstream) = upstream(url, problems)
+        {
+            service.upstream = upstream;
         }
         service.upstream.http2 = or(table.http2, service.upstream.http2);
         if let Some(prefix) = table.prefix {
@@ -237,17 +238,12 @@ fn upstream(written: &Written<HttpUrl>, problems: &mut Vec<Problem>) -> Option<U
 }
 
 /// Services are meant to listen on loopback, where nobody reads what we send them.
-fn hint_loopback(written: &Written<HttpUrl>, problems: &mut Vec<Problem>) {
-    let exposed = Upstream::try_from(written.value.0.clone())
-        .is_ok_and(|upstream| !upstream.tls && !upstream.is_loopback());
-    if exposed {
-        let message = "plain http to another machine: users' tokens can be read on the way";
-        problems.push(
-            written
-                .problem(message)
-                .help("use https, or keep the service on this machine")
-                .warning(),
-        );
+fn hint_loopback(service: &ServiceName, upstream: &Upstream, place: Place, problems: &mut Vec<Problem>) {
+    if !upstream.tls && !upstream.is_loopback() {
+        let message =
+            format!("`{service}` is reached by plain http on another machine, where tokens can be read");
+        let help = "use https, or keep the service on this machine";
+        problems.push(Problem::new(place, message).help(help).warning());
     }
 }
 
