@@ -50,15 +50,26 @@ pub(crate) struct Policies {
 /// Whether an enforced policy puts the page into a sandbox. Such a page gets no scripts from us, even where
 /// the sandbox has `allow-scripts`: it has an origin of its own, and ours must not act there.
 pub(crate) fn sandboxed(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_SECURITY_POLICY).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split([',', ';']).any(|directive| name_of(directive).eq_ignore_ascii_case("sandbox"))
-    })
+    headers
+        .get_all(CONTENT_SECURITY_POLICY)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value
+                .split([',', ';'])
+                .any(|directive| name_of(directive).eq_ignore_ascii_case("sandbox"))
+        })
 }
 
 impl Policies {
     /// `origin`: the public origin, as in `https://nexus.example`.
     pub(crate) fn new(needs: Needs, origin: &str, sandboxed: bool) -> Self {
-        Self { needs, marks: Marks::default(), origin: origin.into(), sandboxed }
+        Self {
+            needs,
+            marks: Marks::default(),
+            origin: origin.into(),
+            sandboxed,
+        }
     }
 
     /// How the inserted tags have to look.
@@ -104,7 +115,11 @@ impl Policies {
                 None => policy.to_owned(),
             })
             .collect();
-        if changed { policies.join(",").parse().ok() } else { None }
+        if changed {
+            policies.join(",").parse().ok()
+        } else {
+            None
+        }
     }
 
     /// Extends one policy; `None` if it already allows everything.
@@ -122,16 +137,22 @@ impl Policies {
     }
 
     fn missing_styles(&mut self, directives: &[String]) -> Vec<String> {
-        let Some(list) = STYLE.effective(directives) else { return Vec::new() };
+        let Some(list) = STYLE.effective(directives) else {
+            return Vec::new();
+        };
         if self.needs.styles.is_empty() || list.takes_nonce(&mut self.marks.style_nonce) {
             return Vec::new();
         }
         let urls = self.needs.styles.iter();
-        urls.filter(|url| !list.allows(url, &self.origin, self.sandboxed)).cloned().collect()
+        urls.filter(|url| !list.allows(url, &self.origin, self.sandboxed))
+            .cloned()
+            .collect()
     }
 
     fn missing_scripts(&mut self, directives: &[String]) -> Vec<String> {
-        let Some(list) = SCRIPT.effective(directives) else { return Vec::new() };
+        let Some(list) = SCRIPT.effective(directives) else {
+            return Vec::new();
+        };
         if self.needs.scripts.is_empty() || list.takes_nonce(&mut self.marks.script_nonce) {
             return Vec::new();
         }
@@ -139,16 +160,25 @@ impl Policies {
             // URLs count for nothing here, hashes do.
             let hashes = self.needs.scripts.iter().filter_map(|script| script.integrity);
             self.marks.integrity = true;
-            return hashes.map(|hash| format!("'{hash}'")).filter(|hash| !list.has(hash)).collect();
+            return hashes
+                .map(|hash| format!("'{hash}'"))
+                .filter(|hash| !list.has(hash))
+                .collect();
         }
         let urls = self.needs.scripts.iter().map(|script| &script.url);
-        urls.filter(|url| !list.allows(url, &self.origin, self.sandboxed)).cloned().collect()
+        urls.filter(|url| !list.allows(url, &self.origin, self.sandboxed))
+            .cloned()
+            .collect()
     }
 
     fn missing_connects(&self, directives: &[String]) -> Vec<String> {
-        let Some(list) = CONNECT.effective(directives) else { return Vec::new() };
+        let Some(list) = CONNECT.effective(directives) else {
+            return Vec::new();
+        };
         let urls = self.needs.connects.iter();
-        urls.filter(|url| !list.allows(url, &self.origin, self.sandboxed)).cloned().collect()
+        urls.filter(|url| !list.allows(url, &self.origin, self.sandboxed))
+            .cloned()
+            .collect()
     }
 }
 
@@ -159,9 +189,18 @@ struct Kind {
     general: &'static str,
 }
 
-const STYLE: Kind = Kind { names: &["style-src-elem", "style-src"], general: "style-src" };
-const SCRIPT: Kind = Kind { names: &["script-src-elem", "script-src"], general: "script-src" };
-const CONNECT: Kind = Kind { names: &["connect-src"], general: "connect-src" };
+const STYLE: Kind = Kind {
+    names: &["style-src-elem", "style-src"],
+    general: "style-src",
+};
+const SCRIPT: Kind = Kind {
+    names: &["script-src-elem", "script-src"],
+    general: "script-src",
+};
+const CONNECT: Kind = Kind {
+    names: &["connect-src"],
+    general: "connect-src",
+};
 
 impl Kind {
     /// The list in force; `None` if the policy says nothing about this kind.
@@ -173,7 +212,11 @@ impl Kind {
     fn place(&self, directives: &[String]) -> Option<usize> {
         let names = self.names.iter().copied().chain(["default-src"]);
         // Of two directives of one name the first counts.
-        names.into_iter().find_map(|name| directives.iter().position(|one| name_of(one).eq_ignore_ascii_case(name)))
+        names.into_iter().find_map(|name| {
+            directives
+                .iter()
+                .position(|one| name_of(one).eq_ignore_ascii_case(name))
+        })
     }
 }
 
@@ -188,7 +231,13 @@ impl Sources<'_> {
     fn has(&self, wanted: &str) -> bool {
         // Keywords in any case; hashes and nonces as they are written.
         let exact = wanted.starts_with("'sha") || wanted.starts_with("'nonce-");
-        self.each().any(|source| if exact { source == wanted } else { source.eq_ignore_ascii_case(wanted) })
+        self.each().any(|source| {
+            if exact {
+                source == wanted
+            } else {
+                source.eq_ignore_ascii_case(wanted)
+            }
+        })
     }
 
     /// Whether a nonce opens this list for us. The first policy that has one decides which we carry.
@@ -196,7 +245,8 @@ impl Sources<'_> {
         let prefix = "'nonce-";
         let mut nonces = self.each().filter_map(|source| {
             let (head, nonce) = source.split_at_checked(prefix.len())?;
-            head.eq_ignore_ascii_case(prefix).then(|| nonce.trim_end_matches('\''))
+            head.eq_ignore_ascii_case(prefix)
+                .then(|| nonce.trim_end_matches('\''))
         });
         match ours {
             Some(ours) => nonces.any(|nonce| nonce == ours),
@@ -221,14 +271,20 @@ impl Sources<'_> {
 }
 
 fn add(directives: &mut Vec<String>, kind: &Kind, missing: &[String]) {
-    let Some(at) = kind.place(directives).filter(|_| !missing.is_empty()) else { return };
+    let Some(at) = kind.place(directives).filter(|_| !missing.is_empty()) else {
+        return;
+    };
     let found = directives.get(at).cloned().unwrap_or_default();
     let is_default = name_of(&found).eq_ignore_ascii_case("default-src");
     let name = if is_default { kind.general } else { name_of(&found) };
     let mut list = name.to_owned();
     // `'none'` means nothing beside other sources, and browsers warn about it.
     let kept = Sources(&found);
-    for source in kept.each().filter(|one| !one.eq_ignore_ascii_case("'none'")).chain(missing.iter().map(String::as_str)) {
+    for source in kept
+        .each()
+        .filter(|one| !one.eq_ignore_ascii_case("'none'"))
+        .chain(missing.iter().map(String::as_str))
+    {
         list.push(' ');
         list.push_str(source);
     }

@@ -10,14 +10,19 @@ const API: &str = "https://hm.example/api";
 fn policies(sandboxed: bool) -> Policies {
     let needs = Needs {
         styles: vec![CSS.into()],
-        scripts: vec![Script { url: JS.into(), integrity: Some("sha256-AAAA") }],
+        scripts: vec![Script {
+            url: JS.into(),
+            integrity: Some("sha256-AAAA"),
+        }],
         connects: vec![API.into()],
     };
     Policies::new(needs, "https://hm.example", sandboxed)
 }
 
 fn after(policy: &str) -> String {
-    policies(false).extend(policy).unwrap_or_else(|| "as it was".into())
+    policies(false)
+        .extend(policy)
+        .unwrap_or_else(|| "as it was".into())
 }
 
 #[test]
@@ -42,7 +47,11 @@ fn a_policy_is_extended_by_exactly_what_the_panel_needs() {
         ("unsafe-inline stays in force", "style-src 'unsafe-inline'", "style-src 'unsafe-inline' {css}"),
         ("another port is another origin", "script-src https://hm.example:444", "script-src https://hm.example:444 {js}"),
     ];
-    let fill = |text: &str| text.replace("{css}", CSS).replace("{js}", JS).replace("{api}", API);
+    let fill = |text: &str| {
+        text.replace("{css}", CSS)
+            .replace("{js}", JS)
+            .replace("{api}", API)
+    };
     for (name, before, expected) in table {
         assert_eq!(after(&fill(before)), fill(expected), "{name}");
     }
@@ -50,7 +59,11 @@ fn a_policy_is_extended_by_exactly_what_the_panel_needs() {
 
 #[test]
 fn what_was_extended_once_needs_nothing_more() {
-    for policy in ["default-src 'none'", "script-src a.example; style-src 'none'", "script-src 'strict-dynamic'"] {
+    for policy in [
+        "default-src 'none'",
+        "script-src a.example; style-src 'none'",
+        "script-src 'strict-dynamic'",
+    ] {
         let once = policies(false).extend(policy).unwrap();
         assert_eq!(policies(false).extend(&once), None, "{once}");
     }
@@ -58,7 +71,11 @@ fn what_was_extended_once_needs_nothing_more() {
 
 #[test]
 fn a_bare_self_is_never_added() {
-    for policy in ["default-src 'none'", "script-src x; style-src y; connect-src z", "default-src 'nonce-a'"] {
+    for policy in [
+        "default-src 'none'",
+        "script-src x; style-src y; connect-src z",
+        "default-src 'nonce-a'",
+    ] {
         assert!(!after(policy).contains("'self'"), "{policy}");
     }
 }
@@ -67,10 +84,22 @@ fn a_bare_self_is_never_added() {
 fn the_first_nonce_is_carried_and_other_policies_get_the_url() {
     let mut page = policies(false);
     let mut headers = HeaderMap::new();
-    headers.append(CONTENT_SECURITY_POLICY, "script-src 'nonce-One+/=' 'strict-dynamic', style-src 'none'".parse().unwrap());
-    headers.append(CONTENT_SECURITY_POLICY, "script-src 'nonce-two'; style-src 'nonce-css'".parse().unwrap());
+    headers.append(
+        CONTENT_SECURITY_POLICY,
+        "script-src 'nonce-One+/=' 'strict-dynamic', style-src 'none'"
+            .parse()
+            .unwrap(),
+    );
+    headers.append(
+        CONTENT_SECURITY_POLICY,
+        "script-src 'nonce-two'; style-src 'nonce-css'".parse().unwrap(),
+    );
     page.extend_headers(&mut headers);
-    let values: Vec<_> = headers.get_all(CONTENT_SECURITY_POLICY).iter().map(|v| v.to_str().unwrap()).collect();
+    let values: Vec<_> = headers
+        .get_all(CONTENT_SECURITY_POLICY)
+        .iter()
+        .map(|v| v.to_str().unwrap())
+        .collect();
     assert_eq!(
         values,
         [
@@ -89,9 +118,15 @@ fn the_first_nonce_is_carried_and_other_policies_get_the_url() {
 #[test]
 fn report_only_policies_are_extended_too() {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_SECURITY_POLICY_REPORT_ONLY, "style-src 'none'".parse().unwrap());
+    headers.insert(
+        CONTENT_SECURITY_POLICY_REPORT_ONLY,
+        "style-src 'none'".parse().unwrap(),
+    );
     policies(false).extend_headers(&mut headers);
-    assert_eq!(headers[CONTENT_SECURITY_POLICY_REPORT_ONLY], format!("style-src {CSS}"));
+    assert_eq!(
+        headers[CONTENT_SECURITY_POLICY_REPORT_ONLY],
+        format!("style-src {CSS}")
+    );
     assert!(!headers.contains_key(CONTENT_SECURITY_POLICY));
 }
 
@@ -100,9 +135,17 @@ fn a_sandbox_is_seen_only_where_it_is_enforced_and_is_never_loosened() {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_SECURITY_POLICY_REPORT_ONLY, "sandbox".parse().unwrap());
     assert!(!sandboxed(&headers));
-    headers.insert(CONTENT_SECURITY_POLICY, "img-src *, style-src 'self'; Sandbox allow-scripts".parse().unwrap());
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        "img-src *, style-src 'self'; Sandbox allow-scripts"
+            .parse()
+            .unwrap(),
+    );
     assert!(sandboxed(&headers));
     // `'self'` may not cover us there, so the URL is named; the sandbox stays as it is.
     policies(true).extend_headers(&mut headers);
-    assert_eq!(headers[CONTENT_SECURITY_POLICY], format!("img-src *, style-src 'self' {CSS}; Sandbox allow-scripts"));
+    assert_eq!(
+        headers[CONTENT_SECURITY_POLICY],
+        format!("img-src *, style-src 'self' {CSS}; Sandbox allow-scripts")
+    );
 }

@@ -10,9 +10,12 @@ mod csp;
 pub mod design;
 mod html;
 mod run;
+pub mod testing;
 
 pub use composition::{ComposedPage, Composition, CompositionSettings};
-pub use contract::edits::{ContentType, Edits, Element, Fragment, HandlerResult, Page, Reach, RunScript, Selector};
+pub use contract::edits::{
+    ContentType, Edits, Element, Fragment, HandlerResult, Page, Reach, RunScript, Selector,
+};
 pub use contract::intent::Intent;
 pub use contract::plugin::{Invalid, Plugin, PluginError, Verdict, Visit};
 pub use contract::request::{Answer, Caller, End, MenuEntry, Request, RequestHead, ResponseHead};

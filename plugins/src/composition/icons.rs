@@ -65,7 +65,10 @@ static DRAWINGS: LazyLock<Vec<(&str, String)>> =
     LazyLock::new(|| FILES.iter().map(|(name, file)| (*name, drawing(file))).collect());
 
 fn drawing(file: &str) -> String {
-    let inner = file.split_once("<svg").and_then(|(_, rest)| rest.split_once('>')).map_or("", |(_, rest)| rest);
+    let inner = file
+        .split_once("<svg")
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map_or("", |(_, rest)| rest);
     let inner = inner.rsplit_once("</svg>").map_or(inner, |(inner, _)| inner);
     inner.lines().map(str::trim).collect()
 }
@@ -83,7 +86,10 @@ pub(crate) fn icon(name: &str) -> Option<Markup> {
 
 /// The icon of a menu entry: the one it names, else the one of a service of that name, else a box.
 pub(crate) fn of_service(named: &str, service: &str) -> Markup {
-    icon(named).or_else(|| icon(usual(service))).or_else(|| icon("box")).unwrap_or_default()
+    icon(named)
+        .or_else(|| icon(usual(service)))
+        .or_else(|| icon("box"))
+        .unwrap_or_default()
 }
 
 fn usual(service: &str) -> &'static str {
@@ -107,8 +113,14 @@ mod tests {
     #[test]
     fn every_icon_is_a_drawing_in_ascii() {
         for (name, drawing) in DRAWINGS.iter() {
-            assert!(drawing.starts_with('<') && drawing.ends_with("/>") && drawing.is_ascii(), "{name}: {drawing}");
-            assert!(!drawing.contains("<svg") && !drawing.contains("<script"), "{name}");
+            assert!(
+                drawing.starts_with('<') && drawing.ends_with("/>") && drawing.is_ascii(),
+                "{name}: {drawing}"
+            );
+            assert!(
+                !drawing.contains("<svg") && !drawing.contains("<script"),
+                "{name}"
+            );
         }
     }
 

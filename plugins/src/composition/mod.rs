@@ -8,6 +8,9 @@ mod icons;
 pub(crate) mod panel;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use panel::{Panel, Variant};
@@ -61,8 +64,14 @@ impl Plugin for Composition {
     type Visit = ComposedPage;
 
     fn new(settings: CompositionSettings, tools: &Tools) -> Result<Self, Invalid> {
-        let shared = Shared { preferences: tools.preferences.clone(), panels: RwLock::default() };
-        Ok(Self { framed: settings.framed, shared: Arc::new(shared) })
+        let shared = Shared {
+            preferences: tools.preferences.clone(),
+            panels: RwLock::default(),
+        };
+        Ok(Self {
+            framed: settings.framed,
+            shared: Arc::new(shared),
+        })
     }
 
     fn begin(&self, request: &Request<'_>) -> Option<ComposedPage> {
@@ -89,7 +98,11 @@ impl Shared {
         if panels.len() >= MOST_PANELS {
             panels.clear();
         }
-        panels.push(Cached { menu: menu.clone(), variant: variant.clone(), panel: panel.clone() });
+        panels.push(Cached {
+            menu: menu.clone(),
+            variant: variant.clone(),
+            panel: panel.clone(),
+        });
         panel
     }
 }

@@ -40,7 +40,10 @@ impl Panel {
             Some(at) => (at, GAP.len()),
             None => (bytes.len(), 0),
         };
-        Self { before: bytes.slice(..at), after: bytes.slice(at + len..) }
+        Self {
+            before: bytes.slice(..at),
+            after: bytes.slice(at + len..),
+        }
     }
 
     /// The panel with its gap filled.
@@ -73,7 +76,9 @@ pub(crate) fn sign_in(next: &str) -> Fragment {
 /// Percent-encodes all that could end a query's value or mean something else in one.
 fn encode(byte: u8) -> String {
     match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     }
 }
@@ -124,7 +129,8 @@ fn item(entry: &MenuEntry, active: bool) -> Markup {
 fn footer(menu: &[MenuEntry], variant: &Variant) -> Markup {
     // Theme and settings are Codex's; without it there is nobody to keep them.
     let codex = variant.level.and_then(|level| {
-        menu.iter().find(|entry| entry.name == "codex" && entry.access.allows(level))
+        menu.iter()
+            .find(|entry| entry.name == "codex" && entry.access.allows(level))
     });
     html! {
         div class="side-panel__footer" {

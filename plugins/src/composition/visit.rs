@@ -64,13 +64,26 @@ impl ComposedPage {
             asset.etag.hash(&mut hasher);
         }
         for entry in self.menu.iter() {
-            (&entry.name, &entry.label, &entry.icon, &entry.href, entry.visible, &entry.access).hash(&mut hasher);
+            (
+                &entry.name,
+                &entry.label,
+                &entry.icon,
+                &entry.href,
+                entry.visible,
+                &entry.access,
+            )
+                .hash(&mut hasher);
         }
         self.service.hash(&mut hasher);
         self.address.hash(&mut hasher);
-        self.caller.as_ref().map(|caller| (caller.level(), caller.name())).hash(&mut hasher);
+        self.caller
+            .as_ref()
+            .map(|caller| (caller.level(), caller.name()))
+            .hash(&mut hasher);
         let preferences = self.preferences();
-        preferences.map(|known| (known.theme.as_str(), known.color_theme.as_str())).hash(&mut hasher);
+        preferences
+            .map(|known| (known.theme.as_str(), known.color_theme.as_str()))
+            .hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -123,7 +136,11 @@ impl Visit for ComposedPage {
             edits.connects_to("/api/invalidate-cache");
         }
         let level = self.caller.as_ref().map(Caller::level);
-        let variant = Variant { level, service: self.service.clone(), scripts: page.scripts };
+        let variant = Variant {
+            level,
+            service: self.service.clone(),
+            scripts: page.scripts,
+        };
         let piece = match &self.caller {
             Some(caller) => panel::user(shown_name(caller)),
             None => panel::sign_in(self.address.as_deref().unwrap_or("/")),
@@ -135,5 +152,8 @@ impl Visit for ComposedPage {
 
 fn shown_name(caller: &Caller) -> &str {
     let user = &caller.claims.user;
-    [&user.name, &user.preferred_username, &user.email].into_iter().find(|name| !name.is_empty()).map_or("", |name| name)
+    [&user.name, &user.preferred_username, &user.email]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .map_or("", |name| name)
 }

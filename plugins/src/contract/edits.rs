@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::request::ResponseHead;
 use super::plugin::Invalid;
+use super::request::ResponseHead;
 
-/// An element of the page, as a handler of [`Edits::on_element`] sees it.
-pub use lol_html::send::Element;
-/// How inserted text is meant: as markup or as text to be escaped.
-pub use lol_html::html_content::ContentType;
 /// What a handler of [`Edits::on_element`] returns; an error ends all edits of the page, never the page.
 pub use lol_html::HandlerResult;
+/// How inserted text is meant: as markup or as text to be escaped.
+pub use lol_html::html_content::ContentType;
+/// An element of the page, as a handler of [`Edits::on_element`] sees it.
+pub use lol_html::send::Element;
 
 /// What is known of a document when edits are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,10 @@ pub struct Edits {
 
 pub(crate) enum HeadItem {
     Stylesheet(Cow<'static, str>),
-    Script { path: Cow<'static, str>, when: RunScript },
+    Script {
+        path: Cow<'static, str>,
+        when: RunScript,
+    },
     Fragment(Fragment),
 }
 
@@ -107,7 +110,10 @@ impl Edits {
     /// Links a script file of our own origin at the end of `<head>`; `path` begins with `/`. Dropped on
     /// pages where scripts cannot run.
     pub fn script(&mut self, path: impl Into<Cow<'static, str>>, when: RunScript) {
-        self.head.push(HeadItem::Script { path: path.into(), when });
+        self.head.push(HeadItem::Script {
+            path: path.into(),
+            when,
+        });
     }
 
     /// Says that a script of these edits calls this path of our own origin, so that the page's policy is
@@ -138,7 +144,11 @@ impl Edits {
         reach: Reach,
         handler: impl FnMut(&mut Element<'_, '_>) -> HandlerResult + Send + 'static,
     ) {
-        self.elements.push(ElementEdit { selector: selector.clone(), reach, handler: Box::new(handler) });
+        self.elements.push(ElementEdit {
+            selector: selector.clone(),
+            reach,
+            handler: Box::new(handler),
+        });
     }
 
     /// A number that stands for everything these edits depend on: two answers with equal upstream bodies
@@ -186,14 +196,22 @@ impl Fragment {
 
 impl From<maud::Markup> for Fragment {
     fn from(markup: maud::Markup) -> Self {
-        if markup.0.is_ascii() { Self(markup.0.into()) } else { Self::trusted(&markup.0) }
+        if markup.0.is_ascii() {
+            Self(markup.0.into())
+        } else {
+            Self::trusted(&markup.0)
+        }
     }
 }
 
 impl From<Bytes> for Fragment {
     /// Bytes that were made by a `Fragment` before; others that are not ASCII are dropped byte by byte.
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_ascii() { Self(bytes) } else { Self(bytes.into_iter().filter(u8::is_ascii).collect()) }
+        if bytes.is_ascii() {
+            Self(bytes)
+        } else {
+            Self(bytes.into_iter().filter(u8::is_ascii).collect())
+        }
     }
 }
 
@@ -218,10 +236,16 @@ mod tests {
 
     #[test]
     fn a_fragment_is_ascii_whatever_was_put_into_it() {
-        assert_eq!(Fragment::trusted("<p>Zoë ❤</p>").as_bytes(), "<p>Zo&#235; &#10084;</p>");
+        assert_eq!(
+            Fragment::trusted("<p>Zoë ❤</p>").as_bytes(),
+            "<p>Zo&#235; &#10084;</p>"
+        );
         assert_eq!(Fragment::trusted("é").as_bytes(), "&#233;");
         assert_eq!(Fragment::trusted("").as_bytes(), "");
         let name = "Mø<script>";
-        assert_eq!(Fragment::from(maud::html! { b { (name) } }).as_bytes(), "<b>M&#248;&lt;script&gt;</b>");
+        assert_eq!(
+            Fragment::from(maud::html! { b { (name) } }).as_bytes(),
+            "<b>M&#248;&lt;script&gt;</b>"
+        );
     }
 }

@@ -17,7 +17,13 @@ pub enum Intent {
 }
 
 /// Headers by which script libraries announce that they fetch a part of a page.
-const FRAGMENT_HEADERS: [&str; 5] = ["hx-request", "x-requested-with", "x-pjax", "turbo-frame", "x-up-target"];
+const FRAGMENT_HEADERS: [&str; 5] = [
+    "hx-request",
+    "x-requested-with",
+    "x-pjax",
+    "turbo-frame",
+    "x-up-target",
+];
 
 impl Intent {
     /// Reads the intent from method and headers.
@@ -54,12 +60,16 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// A browser's navigation names `text/html`; `*/*` alone is what scripts and command lines send.
 fn accepts_html(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').any(|range| {
-            let kind = range.split(';').next().unwrap_or_default().trim();
-            kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value.split(',').any(|range| {
+                let kind = range.split(';').next().unwrap_or_default().trim();
+                kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+            })
         })
-    })
 }
 
 #[cfg(test)]
@@ -90,7 +100,10 @@ mod tests {
             ("a WebSocket", &[("upgrade", "websocket"), ("accept", browser)], Intent::Other),
         ];
         for (name, headers, expected) in table {
-            let map = headers.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+            let map = headers
+                .iter()
+                .map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()))
+                .collect();
             assert_eq!(Intent::of(&Method::GET, &map), *expected, "{name}");
         }
     }

@@ -157,7 +157,10 @@ pub struct PluginError {
 impl PluginError {
     /// An error with its reason: a sentence or another error.
     pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { instance: None, reason: reason.into() }
+        Self {
+            instance: None,
+            reason: reason.into(),
+        }
     }
 
     /// The plugin instance that failed, once the chain has seen the error.
@@ -206,13 +209,20 @@ impl Invalid {
     /// A problem of the whole table.
     #[must_use]
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { instance: String::new(), message: message.into(), span: None }
+        Self {
+            instance: String::new(),
+            message: message.into(),
+            span: None,
+        }
     }
 
     /// A problem of one value, for settings that keep `toml::Spanned` values.
     #[must_use]
     pub fn at(span: Range<usize>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { span: Some(span), ..Self::new(message) }
+        Self {
+            span: Some(span),
+            ..Self::new(message)
+        }
     }
 }
 

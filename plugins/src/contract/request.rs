@@ -105,7 +105,12 @@ impl RequestHead {
     /// A head to run the plugins on.
     #[must_use]
     pub fn new(method: Method, path_and_query: PathAndQuery, headers: HeaderMap) -> Self {
-        Self { method, path_and_query, headers, versions: Vec::new() }
+        Self {
+            method,
+            path_and_query,
+            headers,
+            versions: Vec::new(),
+        }
     }
 
     /// Says, before the answer is known, which version of edits it would get: the number that the plugin
@@ -148,7 +153,11 @@ impl Answer {
     /// An answer without headers.
     #[must_use]
     pub fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: HeaderMap::new(), body: body.into() }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: body.into(),
+        }
     }
 }
 

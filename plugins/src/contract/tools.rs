@@ -85,7 +85,11 @@ impl Counters {
     pub fn read(&self) -> [(&'static str, &'static str, u64); 5] {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
-            ("pages_edited", "Documents that got their edits", value(&self.pages_edited)),
+            (
+                "pages_edited",
+                "Documents that got their edits",
+                value(&self.pages_edited),
+            ),
             (
                 "pages_left_alone",
                 "Documents that cannot take edits, such as framesets and UTF-16 pages",
@@ -96,8 +100,16 @@ impl Counters {
                 "Documents that went on unedited after a limit or an error",
                 value(&self.rewrites_given_up),
             ),
-            ("plugin_hook_errors", "Errors that plugins' hooks returned", value(&self.hook_errors)),
-            ("plugin_deadlines_missed", "Answers that went on before a plugin was ready", value(&self.deadlines_missed)),
+            (
+                "plugin_hook_errors",
+                "Errors that plugins' hooks returned",
+                value(&self.hook_errors),
+            ),
+            (
+                "plugin_deadlines_missed",
+                "Answers that went on before a plugin was ready",
+                value(&self.deadlines_missed),
+            ),
         ]
     }
 

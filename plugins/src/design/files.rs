@@ -10,16 +10,46 @@ use sha2::{Digest, Sha256};
 use super::Asset;
 
 /// Folder, stem, extension, content type, text.
-type Source = (&'static str, &'static str, &'static str, &'static str, &'static str);
+type Source = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 const SOURCES: [Source; 4] = [
-    ("css", "global", "css", CSS, include_str!("../../assets/css/global.css")),
-    ("css", "side-panel", "css", CSS, include_str!("../../assets/css/side-panel.css")),
-    ("js", "panel-start", "js", SCRIPT, include_str!("../../assets/js/panel-start.js")),
-    ("js", "panel", "js", SCRIPT, include_str!("../../assets/js/panel.js")),
+    (
+        "css",
+        "global",
+        "css",
+        CSS,
+        include_str!("../../assets/css/global.css"),
+    ),
+    (
+        "css",
+        "side-panel",
+        "css",
+        CSS,
+        include_str!("../../assets/css/side-panel.css"),
+    ),
+    (
+        "js",
+        "panel-start",
+        "js",
+        SCRIPT,
+        include_str!("../../assets/js/panel-start.js"),
+    ),
+    (
+        "js",
+        "panel",
+        "js",
+        SCRIPT,
+        include_str!("../../assets/js/panel.js"),
+    ),
 ];
 
 /// The hashed paths that pages link.
@@ -35,7 +65,9 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| SOURCES.iter().flat_map(b
 static FILES: LazyLock<Files> = LazyLock::new(|| {
     let hashed = |plain: &'static str| {
         let body = asset(plain).map(|asset| &asset.body);
-        let found = ASSETS.iter().find(|asset| asset.immutable && Some(&asset.body) == body);
+        let found = ASSETS
+            .iter()
+            .find(|asset| asset.immutable && Some(&asset.body) == body);
         found.map_or(plain, |asset| asset.path)
     };
     Files {
@@ -103,7 +135,15 @@ fn slim(text: &str, extension: &str) -> String {
         }
     }
     if extension == "css" {
-        for (wide, narrow) in [(" {", "{"), ("{ ", "{"), (" }", "}"), (";}", "}"), (": ", ":"), (", ", ","), ("; ", ";")] {
+        for (wide, narrow) in [
+            (" {", "{"),
+            ("{ ", "{"),
+            (" }", "}"),
+            (";}", "}"),
+            (": ", ":"),
+            (", ", ","),
+            ("; ", ";"),
+        ] {
             out = out.replace(wide, narrow);
         }
     }

@@ -7,14 +7,24 @@ use super::*;
 fn every_file_has_a_plain_name_and_one_that_may_be_cached_for_ever() {
     assert_eq!(assets().len(), 2 * SOURCES.len());
     for plain in assets().iter().filter(|asset| !asset.immutable) {
-        let hashed = assets().iter().find(|asset| asset.immutable && asset.body == plain.body).unwrap();
+        let hashed = assets()
+            .iter()
+            .find(|asset| asset.immutable && asset.body == plain.body)
+            .unwrap();
         assert_eq!(hashed.etag, plain.etag);
-        assert!(hashed.path.contains(hashed.etag.trim_matches('"')), "{}", hashed.path);
+        assert!(
+            hashed.path.contains(hashed.etag.trim_matches('"')),
+            "{}",
+            hashed.path
+        );
         assert_eq!(asset(hashed.path).unwrap().body, plain.body);
         assert!(hashed.cache_control().contains("immutable") && plain.cache_control().contains("no-cache"));
     }
     for path in ["/static/css/global.css", "/static/css/side-panel.css"] {
-        assert!(asset(path).is_some_and(|asset| asset.content_type.starts_with("text/css")), "{path}");
+        assert!(
+            asset(path).is_some_and(|asset| asset.content_type.starts_with("text/css")),
+            "{path}"
+        );
     }
     assert!(asset("/static/css/other.css").is_none());
     let files = files();

@@ -4,13 +4,15 @@
 //! Not responsible for sending files (the gateway does) nor for what goes into services' pages
 //! (`crate::composition`).
 
+#[cfg(test)]
+mod contrast_tests;
 mod files;
 mod page;
 
 use bytes::Bytes;
 
-pub use files::{asset, assets};
 pub(crate) use files::files;
+pub use files::{asset, assets};
 pub use page::standalone_page;
 
 /// A file of the design system.
@@ -35,6 +37,10 @@ impl Asset {
     /// The value of `Cache-Control` that goes with the path.
     #[must_use]
     pub fn cache_control(&self) -> &'static str {
-        if self.immutable { "public, max-age=31536000, immutable" } else { "public, no-cache" }
+        if self.immutable {
+            "public, max-age=31536000, immutable"
+        } else {
+            "public, no-cache"
+        }
     }
 }

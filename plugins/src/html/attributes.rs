@@ -57,7 +57,10 @@ fn read_value(tag: &[u8], at: &mut usize) -> Place {
     };
     look = skip(look);
     if tag.get(look) != Some(&b'=') {
-        return Place { value: *at..*at, quoted: *at..*at };
+        return Place {
+            value: *at..*at,
+            quoted: *at..*at,
+        };
     }
     look = skip(look + 1);
     let quote = tag.get(look).copied().filter(|byte| matches!(byte, b'"' | b'\''));
@@ -74,7 +77,10 @@ fn read_value(tag: &[u8], at: &mut usize) -> Place {
         end += 1;
     }
     *at = end + usize::from(quote.is_some());
-    Place { value: start..end, quoted: look..*at }
+    Place {
+        value: start..end,
+        quoted: look..*at,
+    }
 }
 
 const fn is_blank(byte: u8) -> bool {
@@ -96,7 +102,9 @@ fn decode(value: &[u8]) -> Option<String> {
     while let Some(at) = rest.find('&') {
         out.push_str(rest.get(..at)?);
         let reference = rest.get(at + 1..)?;
-        let len = reference.find(|c: char| !c.is_ascii_alphanumeric() && c != '#').unwrap_or(reference.len());
+        let len = reference
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '#')
+            .unwrap_or(reference.len());
         let name = reference.get(..len)?;
         match name.strip_prefix('#') {
             _ if name.is_empty() => out.push('&'),
@@ -172,6 +180,9 @@ mod tests {
         }
         let tag = b"<meta x content = 'abc' y>";
         let place = find(tag, "content").unwrap();
-        assert_eq!((&tag[place.value], &tag[place.quoted]), (&b"abc"[..], &b"'abc'"[..]));
+        assert_eq!(
+            (&tag[place.value], &tag[place.quoted]),
+            (&b"abc"[..], &b"'abc'"[..])
+        );
     }
 }

@@ -12,7 +12,9 @@ pub(crate) fn of_content_type(value: &str) -> Option<&'static Encoding> {
     let (_, parameters) = value.split_once(';')?;
     let label = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
+        name.trim()
+            .eq_ignore_ascii_case("charset")
+            .then(|| value.trim().trim_matches(['"', '\'']))
     })?;
     Encoding::for_label(label.as_bytes())
 }
@@ -38,7 +40,9 @@ fn declared(tag: &[u8]) -> Option<&'static Encoding> {
     let (_, rest) = content.split_once("charset")?;
     let label = rest.trim_start().strip_prefix('=')?.trim_start();
     let label = label.trim_start_matches(['"', '\'']);
-    let end = label.find(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '"' | '\'')).unwrap_or(label.len());
+    let end = label
+        .find(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '"' | '\''))
+        .unwrap_or(label.len());
     Encoding::for_label(label.get(..end)?.as_bytes())
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use super::elements::Elements;
 use super::plan::Plan;
 use super::rewriter::Rewriter;
+use super::scout::Scout;
 use super::splice::Splice;
 use super::{charset, validators};
 use crate::contract::edits::{Edits, Page};
@@ -33,7 +34,12 @@ pub(crate) struct Asked {
 impl Asked {
     /// No plugin wants to edit the answer.
     pub(crate) fn nothing() -> Self {
-        Self { origin: Box::default(), document: false, bodiless: false, version: None }
+        Self {
+            origin: Box::default(),
+            document: false,
+            bodiless: false,
+            version: None,
+        }
     }
 
     /// Some plugin may edit the answer to this request.
@@ -65,21 +71,32 @@ pub(crate) enum NotEditable {
 impl Document {
     /// Looks at an answer.
     pub(crate) fn of(head: &ResponseHead, asked: &Asked) -> Result<Self, NotEditable> {
-        if !asked.document || !has_page_status(head) || !is_html(&head.headers) || is_download(&head.headers) {
+        if !asked.document || !has_page_status(head) || !is_html(&head.headers) || is_download(&head.headers)
+        {
             return Err(NotEditable::NoDocument);
         }
-        let encoded = head.headers.get_all(header::CONTENT_ENCODING).iter().any(|value| value != "identity");
+        let encoded = head
+            .headers
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .any(|value| value != "identity");
         let content_type = text(&head.headers, &header::CONTENT_TYPE).unwrap_or_default();
         let charset = charset::of_content_type(content_type);
         if encoded || charset.is_some_and(|charset| !charset.is_ascii_compatible()) {
             return Err(NotEditable::Unreadable);
         }
-        Ok(Self { charset, sandboxed: csp::sandboxed(&head.headers) })
+        Ok(Self {
+            charset,
+            sandboxed: csp::sandboxed(&head.headers),
+        })
     }
 
     /// What plugins get to know of it.
     pub(crate) fn page<'a>(&self, head: &'a ResponseHead) -> Page<'a> {
-        Page { head, scripts: !self.sandboxed }
+        Page {
+            head,
+            scripts: !self.sandboxed,
+        }
     }
 
     /// Corrects the head and builds the rewriter; `None` if there will be no body to edit.
@@ -105,10 +122,13 @@ impl Document {
         }
         let limit = tools.rewrite_bytes;
         let elements = Elements::new(elements, self.charset, limit);
-        let idle = plan.is_empty() && !elements.as_ref().is_some_and(Elements::head_only);
-        let splice = Splice::new(plan, !self.sandboxed, self.charset.is_some(), limit);
+        let scripts = !self.sandboxed;
+        let head_only = elements.as_ref().is_some_and(Elements::head_only);
+        let scout = head_only.then(|| Scout::new(scripts, limit));
+        let idle = plan.is_empty();
+        let splice = Splice::new(plan, scripts, self.charset.is_some(), limit);
         let splice = if idle { splice.idle() } else { splice };
-        Some(Rewriter::new(splice, elements, tools))
+        Some(Rewriter::new(splice, elements, scout, tools))
     }
 }
 
@@ -140,7 +160,10 @@ const OF_THE_ORIGINAL_BODY: [HeaderName; 9] = [
 fn has_page_status(head: &ResponseHead) -> bool {
     let bodiless = matches!(
         head.status,
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
+        StatusCode::NO_CONTENT
+            | StatusCode::RESET_CONTENT
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::NOT_MODIFIED
     );
     let elsewhere = head.status.is_redirection() && head.headers.contains_key(header::LOCATION);
     head.status.as_u16() >= 200 && !bodiless && !elsewhere
@@ -149,14 +172,26 @@ fn has_page_status(head: &ResponseHead) -> bool {
 /// Whether the answer is HTML. Two different types are none.
 pub(crate) fn is_html(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return false };
-    let kind = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let kind = value
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
     kind.trim_ascii().eq_ignore_ascii_case(b"text/html")
 }
 
 fn is_download(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_DISPOSITION) else { return false };
-    let kind = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let Some(value) = headers.get(header::CONTENT_DISPOSITION) else {
+        return false;
+    };
+    let kind = value
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
     !kind.trim_ascii().eq_ignore_ascii_case(b"inline")
 }
 
@@ -169,9 +204,22 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 fn private(headers: &mut HeaderMap) {
     let mut kept: Vec<String> = Vec::new();
     let mut fresh = false;
-    for value in headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()) {
-        for directive in value.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
-            let name = directive.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+    for value in headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+    {
+        for directive in value
+            .split(',')
+            .map(str::trim)
+            .filter(|directive| !directive.is_empty())
+        {
+            let name = directive
+                .split('=')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase();
             match name.as_str() {
                 "public" | "s-maxage" | "proxy-revalidate" | "private" => continue,
                 "max-age" | "no-cache" | "no-store" | "immutable" => fresh = true,
@@ -191,9 +239,15 @@ fn private(headers: &mut HeaderMap) {
 
 /// Adds a name to `Vary`.
 pub(crate) fn vary(headers: &mut HeaderMap, name: &'static str) {
-    let there = headers.get_all(header::VARY).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').any(|one| one.trim() == "*" || one.trim().eq_ignore_ascii_case(name))
-    });
+    let there = headers
+        .get_all(header::VARY)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value
+                .split(',')
+                .any(|one| one.trim() == "*" || one.trim().eq_ignore_ascii_case(name))
+        });
     if !there {
         headers.append(header::VARY, HeaderValue::from_static(name));
     }

@@ -4,11 +4,19 @@
 use super::*;
 
 fn asked() -> Asked {
-    Asked { origin: "https://hm.example".into(), document: true, bodiless: false, version: None }
+    Asked {
+        origin: "https://hm.example".into(),
+        document: true,
+        bodiless: false,
+        version: None,
+    }
 }
 
 fn head(status: u16, headers: &[(&str, &str)]) -> ResponseHead {
-    let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect();
     ResponseHead::new(StatusCode::from_u16(status).unwrap(), headers)
 }
 
@@ -47,7 +55,11 @@ fn only_pages_are_documents() {
         assert_eq!(found, *expected, "{name}");
     }
     let unasked = Document::of(&head(200, &[HTML]), &Asked::nothing());
-    assert_eq!(unasked.map(|_| ()), Err(NotEditable::NoDocument), "what a script fetches");
+    assert_eq!(
+        unasked.map(|_| ()),
+        Err(NotEditable::NoDocument),
+        "what a script fetches"
+    );
 }
 
 #[test]
@@ -85,7 +97,11 @@ fn what_described_the_original_bytes_is_gone() {
     let mut edits = Edits::none();
     edits.body_start(maud::html! { p { "hello" } });
     let document = Document::of(&head, &asked()).unwrap();
-    assert!(document.rewriter(&mut head, vec![edits], &asked(), Arc::default()).is_some());
+    assert!(
+        document
+            .rewriter(&mut head, vec![edits], &asked(), Arc::default())
+            .is_some()
+    );
     let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["cache-control", "content-type", "vary", "x-kept"]);
@@ -95,11 +111,18 @@ fn what_described_the_original_bytes_is_gone() {
 
 #[test]
 fn a_head_request_gets_the_head_of_the_composed_page() {
-    let asked = Asked { bodiless: true, ..asked() };
+    let asked = Asked {
+        bodiless: true,
+        ..asked()
+    };
     let mut head = head(200, &[("content-type", "text/html"), ("content-length", "5")]);
     let mut edits = Edits::none();
     edits.body_start(maud::html! { p { "hello" } });
     let document = Document::of(&head, &asked).unwrap();
-    assert!(document.rewriter(&mut head, vec![edits], &asked, Arc::default()).is_none());
+    assert!(
+        document
+            .rewriter(&mut head, vec![edits], &asked, Arc::default())
+            .is_none()
+    );
     assert!(!head.headers.contains_key("content-length"));
 }

@@ -26,7 +26,11 @@ pub(crate) struct Elements {
 
 impl Elements {
     /// A parser for `edits`, or `None` if there are none.
-    pub(crate) fn new(edits: Vec<ElementEdit>, charset: Option<&'static Encoding>, limit: usize) -> Option<Self> {
+    pub(crate) fn new(
+        edits: Vec<ElementEdit>,
+        charset: Option<&'static Encoding>,
+        limit: usize,
+    ) -> Option<Self> {
         if edits.is_empty() {
             return None;
         }
@@ -41,8 +45,10 @@ impl Elements {
             .with_memory_settings(memory)
             .with_strict(false)
             .with_graceful_bail_out_on_content_handler_error(true);
-        let (selectors, handlers): (Vec<_>, Vec<_>) =
-            edits.into_iter().map(|edit| (edit.selector, edit.handler)).unzip();
+        let (selectors, handlers): (Vec<_>, Vec<_>) = edits
+            .into_iter()
+            .map(|edit| (edit.selector, edit.handler))
+            .unzip();
         for (selector, handler) in selectors.iter().zip(handlers) {
             let handlers = ElementContentHandlers::default().element(handler);
             settings = settings
@@ -51,10 +57,18 @@ impl Elements {
         let output = Output::default();
         let written = output.clone();
         let sink: Box<dyn FnMut(&[u8]) + Send> = Box::new(move |bytes: &[u8]| {
-            written.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            written
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(bytes);
         });
         let parser = Mutex::new(Some(HtmlRewriter::new(settings, sink)));
-        Some(Self { parser, output, failed: false, head_only })
+        Some(Self {
+            parser,
+            output,
+            failed: false,
+            head_only,
+        })
     }
 
     /// Whether the parser is needed only before the body.
@@ -70,7 +84,9 @@ impl Elements {
     /// The next bytes; returns what is ready.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Bytes {
         let place = self.parser.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let Some(parser) = place else { return Bytes::copy_from_slice(chunk) };
+        let Some(parser) = place else {
+            return Bytes::copy_from_slice(chunk);
+        };
         if let Err(error) = parser.write(chunk) {
             // Everything it held has been written out; it must not be used again.
             *place = None;

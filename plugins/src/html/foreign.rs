@@ -40,14 +40,60 @@ pub(crate) struct Stack {
 
 /// Start tags that end foreign content. HTML §13.2.6.5.
 const BREAKS_OUT: [&str; 44] = [
-    "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "h1", "h2",
-    "h3", "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre",
-    "ruby", "s", "small", "span", "strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var",
+    "b",
+    "big",
+    "blockquote",
+    "body",
+    "br",
+    "center",
+    "code",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "embed",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "hr",
+    "i",
+    "img",
+    "li",
+    "listing",
+    "menu",
+    "meta",
+    "nobr",
+    "ol",
+    "p",
+    "pre",
+    "ruby",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "strike",
+    "sub",
+    "sup",
+    "table",
+    "tt",
+    "u",
+    "ul",
+    "var",
 ];
 
 impl Stack {
     pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Whether some template is open.
+    pub(crate) fn in_template(&self) -> bool {
+        self.open.iter().any(|one| one.kind == Kind::Template)
     }
 
     /// Whether the current element is an SVG or MathML one.
@@ -110,8 +156,16 @@ impl Stack {
             }
             return;
         }
-        let above_template = self.open.iter().rposition(|one| one.kind == Kind::Template).map_or(0, |at| at + 1);
-        let foreign = self.open.iter().skip(above_template).rposition(|one| one.name == name);
+        let above_template = self
+            .open
+            .iter()
+            .rposition(|one| one.kind == Kind::Template)
+            .map_or(0, |at| at + 1);
+        let foreign = self
+            .open
+            .iter()
+            .skip(above_template)
+            .rposition(|one| one.name == name);
         if let Some(at) = foreign {
             self.open.truncate(above_template + at);
         } else if name.as_str() == "template"
@@ -137,7 +191,9 @@ fn kind_of(name: Name, math: bool, tag: &[u8]) -> Kind {
         (true, "mi" | "mo" | "mn" | "ms" | "mtext") => Kind::TextPoint,
         (true, "annotation-xml") => {
             let html = attributes::value(tag, "encoding").is_some_and(|encoding| {
-                ["text/html", "application/xhtml+xml"].iter().any(|kind| encoding.eq_ignore_ascii_case(kind))
+                ["text/html", "application/xhtml+xml"]
+                    .iter()
+                    .any(|kind| encoding.eq_ignore_ascii_case(kind))
             });
             if html { Kind::HtmlPoint } else { Kind::Foreign }
         }
@@ -146,5 +202,8 @@ fn kind_of(name: Name, math: bool, tag: &[u8]) -> Kind {
 }
 
 fn breaks_out_by_attribute(name: Name, tag: &[u8]) -> bool {
-    name.as_str() == "font" && ["color", "face", "size"].iter().any(|one| attributes::find(tag, one).is_some())
+    name.as_str() == "font"
+        && ["color", "face", "size"]
+            .iter()
+            .any(|one| attributes::find(tag, one).is_some())
 }

@@ -15,6 +15,12 @@ mod plan;
 mod preamble;
 mod raw;
 pub(crate) mod rewriter;
+mod scout;
 mod splice;
 mod tokenizer;
 pub(crate) mod validators;
+
+#[cfg(test)]
+mod soup;
+#[cfg(test)]
+mod transparency;

@@ -11,7 +11,10 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    pub(crate) const EMPTY: Self = Self { bytes: [0; KEPT], len: 0 };
+    pub(crate) const EMPTY: Self = Self {
+        bytes: [0; KEPT],
+        len: 0,
+    };
 
     pub(crate) fn push(&mut self, byte: u8) {
         if let Some(place) = self.bytes.get_mut(usize::from(self.len)) {

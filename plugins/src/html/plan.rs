@@ -42,11 +42,14 @@ impl Plan {
                 plan.html_attributes.put_u8(b'"');
             }
             let items = edit.head.into_iter();
-            plan.head.extend(items.filter(|item| !(sandboxed && matches!(item, HeadItem::Script { .. }))));
+            plan.head
+                .extend(items.filter(|item| !(sandboxed && matches!(item, HeadItem::Script { .. }))));
             plan.body.extend(edit.body_start);
             elements.extend(edit.elements);
             if !sandboxed {
-                needs.connects.extend(edit.connects.iter().map(|path| url(origin, path)));
+                needs
+                    .connects
+                    .extend(edit.connects.iter().map(|path| url(origin, path)));
             }
         }
         for item in &plan.head {

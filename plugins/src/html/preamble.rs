@@ -105,8 +105,8 @@ impl Preamble {
     }
 
     /// The page is over without a body: where it would begin.
-    pub(crate) fn end(&mut self) -> Place {
-        let place = match (self.mode, self.tokenizer.end()) {
+    pub(crate) fn end(&mut self, window: &[u8]) -> Place {
+        let place = match (self.mode, self.tokenizer.end(window)) {
             (Mode::Begun(at), _) => Place::Body { at, tag_end: None },
             // Nothing but blanks and comments: no page.
             (Mode::BeforeHtml, EndOfPage::Clear(_)) if !self.doctype_seen => Place::LeaveAlone,
@@ -129,12 +129,23 @@ impl Preamble {
                 self.doctype_seen = true;
                 None
             }
+            Token::Nul { at } => {
+                if self.stack.is_empty() && !matches!(self.mode, Mode::Begun(_)) {
+                    self.mode = Mode::Begun(at);
+                }
+                None
+            }
             Token::Text { at } => match self.mode {
                 Mode::Begun(at) => Some(Place::Body { at, tag_end: None }),
                 _ if self.stack.is_empty() => Some(Place::Body { at, tag_end: None }),
                 _ => None,
             },
-            Token::Start { start, end, name, self_closing } => {
+            Token::Start {
+                start,
+                end,
+                name,
+                self_closing,
+            } => {
                 let tag = window.get(start..end).unwrap_or_default();
                 if let Mode::Begun(at) = self.mode {
                     self.start_in_body(name, tag, self_closing, at)
@@ -169,7 +180,9 @@ impl Preamble {
             "meta" => Some(Place::Meta(start, end)),
             "basefont" | "bgsound" | "link" => None,
             "noscript" if !self.scripts && self.mode != Mode::AfterHead => None,
-            "noscript" if self.mode == Mode::AfterHead => return self.body_begins(name, tag, self_closing, start),
+            "noscript" if self.mode == Mode::AfterHead => {
+                return self.body_begins(name, tag, self_closing, start);
+            }
             "title" | "style" | "script" | "noframes" | "noscript" => {
                 self.tokenizer.enter_raw(Raw::new(name));
                 None
@@ -178,7 +191,12 @@ impl Preamble {
                 self.stack.open_template();
                 None
             }
-            "body" => return Some(Place::Body { at: start, tag_end: Some(end) }),
+            "body" => {
+                return Some(Place::Body {
+                    at: start,
+                    tag_end: Some(end),
+                });
+            }
             "frameset" => return Some(Place::LeaveAlone),
             _ => return self.body_begins(name, tag, self_closing, start),
         };
@@ -200,7 +218,8 @@ impl Preamble {
 
     fn maybe_raw(&mut self, name: Name) {
         let raw = match name.as_str() {
-            "title" | "style" | "script" | "noframes" | "textarea" | "xmp" | "iframe" | "noembed" | "plaintext" => true,
+            "title" | "style" | "script" | "noframes" | "textarea" | "xmp" | "iframe" | "noembed"
+            | "plaintext" => true,
             "noscript" => self.scripts,
             _ => false,
         };
@@ -217,14 +236,14 @@ impl Preamble {
     /// A start tag in a body that a `<frameset>` can still replace (HTML's "frameset-ok flag" is "ok").
     fn start_in_body(&mut self, name: Name, tag: &[u8], self_closing: bool, at: usize) -> Option<Place> {
         let body = Some(Place::Body { at, tag_end: None });
-        if self.stack.is_empty() && name.as_str() == "frameset" {
-            return Some(Place::LeaveAlone);
-        }
         if self.stack.depth() > DEEPEST {
             return body;
         }
         if self.stack.start(name, tag, self_closing) == Meaning::Foreign {
             return None;
+        }
+        if name.as_str() == "frameset" && !self.stack.in_template() {
+            return Some(Place::LeaveAlone);
         }
         if keeps_frameset_out(name, tag) {
             return body;
@@ -242,7 +261,12 @@ impl Preamble {
         match (name.as_str(), self.mode) {
             // `</br>` is read as `<br>`.
             ("br", Mode::Begun(at)) => return Some(Place::Body { at, tag_end: None }),
-            ("br", _) => return Some(Place::Body { at: start, tag_end: None }),
+            ("br", _) => {
+                return Some(Place::Body {
+                    at: start,
+                    tag_end: None,
+                });
+            }
             (_, Mode::Begun(_)) => {}
             ("body" | "html", _) => self.mode = Mode::Begun(start),
             ("head", _) if before_head || self.mode == Mode::InHead => {
@@ -258,9 +282,9 @@ impl Preamble {
 /// Start tags after which a `<frameset>` is ignored: HTML §13.2.6.4.7, "set the frameset-ok flag to not ok".
 fn keeps_frameset_out(name: Name, tag: &[u8]) -> bool {
     match name.as_str() {
-        "body" | "pre" | "listing" | "li" | "dd" | "dt" | "plaintext" | "button" | "applet" | "marquee" | "object"
-        | "table" | "area" | "br" | "embed" | "img" | "image" | "keygen" | "wbr" | "hr" | "textarea" | "xmp"
-        | "iframe" | "select" => true,
+        "body" | "pre" | "listing" | "li" | "dd" | "dt" | "plaintext" | "button" | "applet" | "marquee"
+        | "object" | "table" | "area" | "br" | "embed" | "img" | "image" | "keygen" | "wbr" | "hr"
+        | "textarea" | "xmp" | "iframe" | "select" => true,
         "input" => {
             let kind = super::attributes::value(tag, "type");
             !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("hidden"))

@@ -52,14 +52,24 @@ enum Escape {
 impl Raw {
     /// The text of `element` begins.
     pub(crate) fn new(element: Name) -> Self {
-        let at = if element.as_str() == "plaintext" { At::Forever } else { At::Text(Escape::None) };
-        Self { element, at, word: Name::EMPTY }
+        let at = if element.as_str() == "plaintext" {
+            At::Forever
+        } else {
+            At::Text(Escape::None)
+        };
+        Self {
+            element,
+            at,
+            word: Name::EMPTY,
+        }
     }
 
     /// Takes at least one byte, or changes state. The byte at `position` exists.
     pub(crate) fn step(mut self, window: &[u8], position: &mut usize) -> RawStep {
         let rest = window.get(*position..).unwrap_or_default();
-        let Some(&byte) = rest.first() else { return RawStep::Stay(self) };
+        let Some(&byte) = rest.first() else {
+            return RawStep::Stay(self);
+        };
         let script = self.element.as_str() == "script";
         let mut taken = 1;
         self.at = match self.at {
@@ -70,7 +80,11 @@ impl Raw {
             At::Text(Escape::None) => {
                 let found = memchr::memchr(b'<', rest);
                 taken = found.map_or(rest.len(), |at| at + 1);
-                if found.is_some() { At::Less(Escape::None) } else { At::Text(Escape::None) }
+                if found.is_some() {
+                    At::Less(Escape::None)
+                } else {
+                    At::Text(Escape::None)
+                }
             }
             At::Text(escape) => {
                 let found = memchr::memchr2(b'<', b'-', rest);
@@ -104,9 +118,11 @@ impl Raw {
             },
             At::Word(escape) => match self.name_goes_on(byte) {
                 Compare::More => At::Word(escape),
-                Compare::Ended if self.word.as_str() == "script" => {
-                    At::Text(if escape == Escape::Once { Escape::Twice } else { Escape::Once })
-                }
+                Compare::Ended if self.word.as_str() == "script" => At::Text(if escape == Escape::Once {
+                    Escape::Twice
+                } else {
+                    Escape::Once
+                }),
                 Compare::Ended => At::Text(escape),
                 Compare::Broken => {
                     taken = 0;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::elements::Elements;
+use super::scout::{Report, Scout};
 use super::splice::{Progress, Splice};
 use crate::contract::tools::Tools;
 
@@ -26,18 +27,28 @@ pub enum Outcome {
 pub struct Rewriter {
     splice: Splice,
     elements: Option<Elements>,
+    /// Only while element edits end where the body begins, and it has not begun.
+    scout: Option<Scout>,
     tools: Arc<Tools>,
     ended: bool,
     counted: bool,
 }
 
-/// Chunks are cut to this size while the parser is needed only up to the body, so that it reads little
-/// beyond.
-const SLICE: usize = 512;
-
 impl Rewriter {
-    pub(crate) fn new(splice: Splice, elements: Option<Elements>, tools: Arc<Tools>) -> Self {
-        Self { splice, elements, tools, ended: false, counted: false }
+    pub(crate) fn new(
+        splice: Splice,
+        elements: Option<Elements>,
+        scout: Option<Scout>,
+        tools: Arc<Tools>,
+    ) -> Self {
+        Self {
+            splice,
+            elements,
+            scout,
+            tools,
+            ended: false,
+            counted: false,
+        }
     }
 
     /// The next bytes of the body; returns what can go to the browser now.
@@ -48,7 +59,7 @@ impl Rewriter {
                 let edited = elements.push(chunk);
                 self.splice.push(&edited)
             }
-            Some(_) => self.push_in_slices(chunk),
+            Some(_) => self.push_before_body(chunk),
         };
         self.count();
         out
@@ -58,8 +69,12 @@ impl Rewriter {
     pub fn finish(&mut self) -> Bytes {
         let mut out = BytesMut::new();
         if let Some(elements) = &mut self.elements {
-            let rest = elements.end();
-            out.extend_from_slice(&self.splice.push(&rest));
+            let mut rest = BytesMut::new();
+            if let Some(scout) = &mut self.scout {
+                rest.extend_from_slice(&elements.push(&scout.finish()));
+            }
+            rest.extend_from_slice(&elements.end());
+            out.extend_from_slice(&self.splice.push(&rest.freeze()));
         }
         out.extend_from_slice(&self.splice.finish());
         self.ended = true;
@@ -71,40 +86,38 @@ impl Rewriter {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let failed = self.elements.as_ref().is_some_and(Elements::failed);
-        let parsing = self.elements.is_some() && !self.ended;
+        let parsing = match &self.elements {
+            Some(elements) if elements.head_only() => self.scout.is_some(),
+            Some(_) => true,
+            None => false,
+        };
         match self.splice.progress() {
             _ if failed => Outcome::GivenUp,
             Progress::LeftAlone => Outcome::LeftAlone,
             Progress::GivenUp => Outcome::GivenUp,
-            Progress::Done if !parsing => Outcome::Edited,
+            Progress::Done if !parsing || self.ended => Outcome::Edited,
             Progress::Done | Progress::Reading => Outcome::Pending,
         }
     }
 
-    fn push_in_slices(&mut self, chunk: &Bytes) -> Bytes {
-        let mut out = BytesMut::new();
-        let mut at = 0;
-        while let Some(elements) = &mut self.elements
-            && at < chunk.len()
-        {
-            let to = (at + SLICE).min(chunk.len());
-            let edited = elements.push(chunk.get(at..to).unwrap_or_default());
-            out.extend_from_slice(&self.splice.push(&edited));
-            at = to;
-            if self.splice.progress() != Progress::Reading && !elements.failed() {
-                let rest = elements.end();
-                out.extend_from_slice(&rest);
-                if !elements.failed() {
-                    self.elements = None;
-                }
+    /// Element edits that end where the body begins.
+    fn push_before_body(&mut self, chunk: &Bytes) -> Bytes {
+        let (Some(scout), Some(elements)) = (&mut self.scout, &mut self.elements) else {
+            return self.splice.push(chunk);
+        };
+        match scout.push(chunk) {
+            Report::Head(head) => {
+                let edited = elements.push(&head);
+                self.splice.push(&edited)
+            }
+            Report::Body(head, rest) => {
+                let mut edited = BytesMut::from(elements.push(&head));
+                edited.extend_from_slice(&elements.end());
+                edited.extend_from_slice(&rest);
+                self.scout = None;
+                self.splice.push(&edited.freeze())
             }
         }
-        let rest = chunk.slice(at..);
-        if out.is_empty() {
-            return self.splice.push(&rest);
-        }
-        out.extend_from_slice(&self.splice.push(&rest));
-        out.freeze()
     }
 
     fn count(&mut self) {

@@ -43,7 +43,8 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     fn send_to(&mut self, to: usize) {
-        self.out.put_slice(self.window.get(self.sent..to).unwrap_or_default());
+        self.out
+            .put_slice(self.window.get(self.sent..to).unwrap_or_default());
         self.sent = self.sent.max(to);
     }
 }
@@ -82,9 +83,15 @@ impl Splice {
         if !fresh {
             carried.extend_from_slice(chunk);
         }
-        let mut sink = Sink { out: BytesMut::new(), window: if fresh { chunk } else { &carried }, sent: 0 };
+        let mut sink = Sink {
+            out: BytesMut::new(),
+            window: if fresh { chunk } else { &carried },
+            sent: 0,
+        };
         while self.progress == Progress::Reading {
-            let Some(place) = self.preamble.next(sink.window) else { break };
+            let Some(place) = self.preamble.next(sink.window) else {
+                break;
+            };
             self.apply(place, &mut sink);
         }
         let keep = self.keep_from(sink.window.len());
@@ -104,8 +111,12 @@ impl Splice {
             return Bytes::new();
         }
         let carried = std::mem::take(&mut self.window);
-        let place = self.preamble.end();
-        let mut sink = Sink { out: BytesMut::new(), window: &carried, sent: 0 };
+        let place = self.preamble.end(&carried);
+        let mut sink = Sink {
+            out: BytesMut::new(),
+            window: &carried,
+            sent: 0,
+        };
         self.apply(place, &mut sink);
         sink.send_to(carried.len());
         sink.out.freeze()
@@ -117,7 +128,10 @@ impl Splice {
             return end;
         }
         let undecided = self.preamble.undecided().min(end);
-        if self.head_end.is_some_and(|at| undecided.saturating_sub(at) > HEAD_LOOKAHEAD) {
+        if self
+            .head_end
+            .is_some_and(|at| undecided.saturating_sub(at) > HEAD_LOOKAHEAD)
+        {
             self.head_end = None;
         }
         let keep = self.head_end.unwrap_or(undecided);
@@ -147,7 +161,9 @@ impl Splice {
             Place::HeadEnd(at) => self.head_end = Some(at),
             Place::LeaveAlone => self.progress = Progress::LeftAlone,
             Place::Body { at, tag_end } => {
-                let near = self.head_end.filter(|end| at.saturating_sub(*end) <= HEAD_LOOKAHEAD);
+                let near = self
+                    .head_end
+                    .filter(|end| at.saturating_sub(*end) <= HEAD_LOOKAHEAD);
                 sink.out.reserve(sink.window.len() + self.plan.size());
                 sink.send_to(near.unwrap_or(at));
                 self.plan.write_head(self.preamble.html_seen(), &mut sink.out);

@@ -13,11 +13,18 @@ use super::raw::{Raw, RawStep};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     /// `<name …>`
-    Start { start: usize, end: usize, name: Name, self_closing: bool },
+    Start {
+        start: usize,
+        end: usize,
+        name: Name,
+        self_closing: bool,
+    },
     /// `</name …>`
     End { start: usize, name: Name },
     /// The first character of a text that is not blank.
     Text { at: usize },
+    /// A NUL, which is no text, and no blank either.
+    Nul { at: usize },
     /// `<!DOCTYPE …>`
     Doctype,
     /// The page is UTF-16, by its byte order mark.
@@ -102,20 +109,26 @@ impl Tokenizer {
 
     /// The first byte that something might still have to be put in front of.
     pub(crate) fn undecided(&self) -> usize {
-        match self.state {
-            State::Doctype
-            | State::BogusComment
-            | State::CommentStart
-            | State::CommentStartDash
-            | State::Comment
-            | State::CommentDash
-            | State::CommentEnd
-            | State::CommentBang
-            | State::Cdata(_)
-            | State::Raw(_) => self.position,
-            State::ByteOrderMark | State::Data => self.position,
-            _ => self.start,
-        }
+        if self.in_tag() { self.start } else { self.position }
+    }
+
+    /// Whether a tag is being read, or what may yet turn out to be one.
+    fn in_tag(&self) -> bool {
+        matches!(
+            self.state,
+            State::TagOpen
+                | State::EndTagOpen
+                | State::TagName
+                | State::BeforeAttribute
+                | State::AttributeName
+                | State::AfterAttributeName
+                | State::BeforeValue
+                | State::Value(_)
+                | State::UnquotedValue
+                | State::AfterValue
+                | State::SelfClosing
+                | State::Declaration
+        )
     }
 
     /// The first `count` bytes of the window are gone.
@@ -125,11 +138,19 @@ impl Tokenizer {
     }
 
     /// Where the page stands if it ends here.
-    pub(crate) fn end(&self) -> EndOfPage {
+    pub(crate) fn end(&self, window: &[u8]) -> EndOfPage {
         match self.state {
-            State::ByteOrderMark | State::Data => EndOfPage::Clear(self.position),
+            State::ByteOrderMark | State::Data => {
+                let mut rest = window.get(self.position..).unwrap_or_default().to_vec();
+                // The page's end ends a reference as well as any other character does.
+                rest.push(0);
+                match blank_reference(&rest) {
+                    Reference::Blank(len) => EndOfPage::Clear(self.position + len),
+                    Reference::Other | Reference::Unfinished => EndOfPage::Clear(self.position),
+                }
+            }
             State::Declaration => EndOfPage::Inside,
-            _ if self.undecided() == self.start && !self.ends_raw => EndOfPage::Clear(self.start),
+            _ if self.in_tag() && !self.ends_raw => EndOfPage::Clear(self.start),
             _ => EndOfPage::Inside,
         }
     }
@@ -177,7 +198,11 @@ impl Tokenizer {
     /// The outer `None` asks for more bytes.
     fn byte_order_mark(&mut self, window: &[u8]) -> Option<Option<Token>> {
         let all = window.get(self.position..).unwrap_or_default();
-        for (mark, utf16) in [(&b"\xEF\xBB\xBF"[..], false), (b"\xFE\xFF", true), (b"\xFF\xFE", true)] {
+        for (mark, utf16) in [
+            (&b"\xEF\xBB\xBF"[..], false),
+            (b"\xFE\xFF", true),
+            (b"\xFF\xFE", true),
+        ] {
             if all.starts_with(mark) {
                 self.state = State::Data;
                 self.position += mark.len();
@@ -209,6 +234,11 @@ impl Tokenizer {
         } else if byte == b'<' {
             self.start = self.position;
             self.go(State::TagOpen);
+        } else if byte == 0 {
+            self.position += 1;
+            return Some(Some(Token::Nul {
+                at: self.position - 1,
+            }));
         } else if byte == b'&' {
             match blank_reference(window.get(self.position..)?) {
                 Reference::Blank(len) => self.position += len,
@@ -287,15 +317,27 @@ impl Tokenizer {
         let self_closing = self.state == State::SelfClosing;
         self.go(State::Data);
         if self.closing {
-            return Token::End { start: self.start, name: self.name };
+            return Token::End {
+                start: self.start,
+                name: self.name,
+            };
         }
-        Token::Start { start: self.start, end: self.position, name: self.name, self_closing }
+        Token::Start {
+            start: self.start,
+            end: self.position,
+            name: self.name,
+            self_closing,
+        }
     }
 
     /// `None` asks for more bytes.
     fn declaration(&mut self, window: &[u8], cdata: bool) -> Option<()> {
         let rest = window.get(self.position..).unwrap_or_default();
-        let words = [(&b"--"[..], State::CommentStart), (b"doctype", State::Doctype), (b"[CDATA[", State::Cdata(0))];
+        let words = [
+            (&b"--"[..], State::CommentStart),
+            (b"doctype", State::Doctype),
+            (b"[CDATA[", State::Cdata(0)),
+        ];
         for (word, state) in words {
             let seen = rest.get(..word.len()).unwrap_or(rest);
             let start = word.get(..seen.len()).unwrap_or(word);
@@ -339,9 +381,10 @@ impl Tokenizer {
 
     fn comment(&mut self, window: &[u8], byte: u8) {
         let next = match (self.state, byte) {
-            (State::CommentStart | State::CommentStartDash | State::CommentEnd | State::CommentBang, b'>') => {
-                State::Data
-            }
+            (
+                State::CommentStart | State::CommentStartDash | State::CommentEnd | State::CommentBang,
+                b'>',
+            ) => State::Data,
             (State::CommentStart, b'-') => State::CommentStartDash,
             (State::CommentStartDash | State::CommentDash | State::CommentEnd, b'-') => State::CommentEnd,
             (State::CommentBang | State::Comment, b'-') => State::CommentDash,

@@ -21,11 +21,16 @@ pub(crate) fn combine(versions: impl Iterator<Item = Option<u64>>) -> Option<u64
 /// Conditions of a request for a document: those that rely on the edits it would get now are translated for
 /// the backend, all others are dropped. Returns the version that a condition was passed on for.
 pub(crate) fn request(head: &mut RequestHead, editors: usize) -> Option<u64> {
-    let known = (head.versions.len() == editors).then(|| combine(head.versions.iter().copied().map(Some))).flatten();
+    let known = (head.versions.len() == editors)
+        .then(|| combine(head.versions.iter().copied().map(Some)))
+        .flatten();
     let headers = &mut head.headers;
     // Dates say nothing of our edits.
     headers.remove(header::IF_MODIFIED_SINCE);
-    if headers.get(header::IF_RANGE).is_some_and(|value| value.as_bytes().starts_with(b"W/\"hm")) {
+    if headers
+        .get(header::IF_RANGE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"W/\"hm"))
+    {
         headers.remove(header::IF_RANGE);
         headers.remove(header::RANGE);
     }
@@ -38,18 +43,29 @@ pub(crate) fn request(head: &mut RequestHead, editors: usize) -> Option<u64> {
         .get_all(header::IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split_inclusive('"').collect::<Vec<_>>().chunks(2).map(<[_]>::concat).collect::<Vec<_>>())
+        .flat_map(|value| {
+            value
+                .split_inclusive('"')
+                .collect::<Vec<_>>()
+                .chunks(2)
+                .map(<[_]>::concat)
+                .collect::<Vec<_>>()
+        })
         .filter_map(|tag| backends(&tag, &prefix))
         .collect();
     headers.remove(header::IF_NONE_MATCH);
-    let value = HeaderValue::from_str(&tags.join(", ")).ok().filter(|value| !value.is_empty())?;
+    let value = HeaderValue::from_str(&tags.join(", "))
+        .ok()
+        .filter(|value| !value.is_empty())?;
     headers.insert(header::IF_NONE_MATCH, value);
     Some(version)
 }
 
 /// Turns the backend's tag into ours; drops it if the edits' version is unknown.
 pub(crate) fn mark(headers: &mut HeaderMap, version: Option<u64>) {
-    let Some(tag) = headers.remove(header::ETAG) else { return };
+    let Some(tag) = headers.remove(header::ETAG) else {
+        return;
+    };
     let ours = version.and_then(|version| {
         let tag = tag.to_str().ok()?;
         let (strength, opaque) = match tag.strip_prefix("W/") {
@@ -71,7 +87,11 @@ fn prefix(version: u64) -> String {
 /// The backend's tag inside one of ours.
 fn backends(tag: &str, prefix: &str) -> Option<String> {
     let tag = tag.trim_start_matches([',', ' ', '\t']);
-    let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"')?.strip_suffix('"')?;
+    let opaque = tag
+        .strip_prefix("W/")
+        .unwrap_or(tag)
+        .strip_prefix('"')?
+        .strip_suffix('"')?;
     let rest = opaque.strip_prefix(prefix)?;
     match rest.split_at_checked(1)? {
         ("w", own) => Some(format!("W/\"{own}\"")),
@@ -87,7 +107,10 @@ mod tests {
     use http::{Method, uri::PathAndQuery};
 
     fn asking(headers: &[(&str, &str)], versions: &[u64]) -> RequestHead {
-        let map = headers.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        let map = headers
+            .iter()
+            .map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()))
+            .collect();
         let mut head = RequestHead::new(Method::GET, PathAndQuery::from_static("/"), map);
         versions.iter().for_each(|version| head.edits_would_be(*version));
         head
@@ -120,7 +143,11 @@ mod tests {
         for (name, sent, versions, expected) in table {
             let mut head = asking(&[("if-none-match", sent), ("if-modified-since", "x")], versions);
             let passed = request(&mut head, 1);
-            assert_eq!(head.headers.get("if-none-match").map(|v| v.to_str().unwrap()), *expected, "{name}");
+            assert_eq!(
+                head.headers.get("if-none-match").map(|v| v.to_str().unwrap()),
+                *expected,
+                "{name}"
+            );
             assert_eq!(passed.is_some(), expected.is_some(), "{name}");
             assert!(!head.headers.contains_key("if-modified-since"), "{name}");
         }

@@ -48,7 +48,10 @@ struct Running {
 
 impl Chain {
     pub(crate) fn new(plugins: Vec<Built>, tools: Tools) -> Self {
-        Self { plugins: plugins.into(), tools: Arc::new(tools) }
+        Self {
+            plugins: plugins.into(),
+            tools: Arc::new(tools),
+        }
     }
 
     /// Whether there is no plugin at all.
@@ -64,29 +67,42 @@ impl Chain {
         for built in self.plugins.iter() {
             if let Some(visit) = built.plugin.begin(request) {
                 let edits_documents = built.edits_documents;
-                running.push(Running { instance: built.instance.clone(), visit, edits_documents });
+                running.push(Running {
+                    instance: built.instance.clone(),
+                    visit,
+                    edits_documents,
+                });
             }
         }
         let edits = running.iter().any(|one: &Running| one.edits_documents);
         let edited_elsewhere = !edits && self.plugins.iter().any(|built| built.edits_documents);
-        let asked = if edits { Asked::document(request) } else { Asked::nothing() };
+        let asked = if edits {
+            Asked::document(request)
+        } else {
+            Asked::nothing()
+        };
         let tools = (!running.is_empty()).then(|| self.tools.clone());
-        Visits { running, asked, edited_elsewhere, tools }
+        Visits {
+            running,
+            asked,
+            edited_elsewhere,
+            tools,
+        }
     }
 }
 
 impl Visits {
+    /// Whether no plugin is responsible for the request.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
     /// Whether some plugin may edit the answer's HTML: the upstream should then be asked only for content
     /// encodings that the gateway can undo.
     #[must_use]
     pub fn wants_document(&self) -> bool {
         self.asked.document
-    }
-
-    /// Whether no plugin is responsible for this request.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.running.is_empty()
     }
 
     /// Before the request is forwarded. An answer replaces asking the upstream; plugins behind the one

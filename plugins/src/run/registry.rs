@@ -73,7 +73,11 @@ impl Registry {
                 })),
             }
         }
-        if problems.is_empty() { Ok(Chain::new(chain, tools.clone())) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Chain::new(chain, tools.clone()))
+        } else {
+            Err(problems)
+        }
     }
 
     fn build_one(&self, spec: &PluginSpec, tools: &Tools) -> Result<Built, Vec<Invalid>> {
@@ -81,10 +85,21 @@ impl Registry {
             return build(spec, tools);
         }
         let known: Vec<_> = self.kinds().map(|kind| format!("`{kind}`")).collect();
-        let message = format!("there is no kind of plugin `{}`; known: {}", spec.kind, known.join(", "));
-        let place = spec.settings.get_ref().iter().find(|(key, _)| key.get_ref() == "kind");
+        let message = format!(
+            "there is no kind of plugin `{}`; known: {}",
+            spec.kind,
+            known.join(", ")
+        );
+        let place = spec
+            .settings
+            .get_ref()
+            .iter()
+            .find(|(key, _)| key.get_ref() == "kind");
         let span = place.map(|(_, value)| value.span());
-        Err(vec![Invalid { span, ..Invalid::new(message) }])
+        Err(vec![Invalid {
+            span,
+            ..Invalid::new(message)
+        }])
     }
 }
 

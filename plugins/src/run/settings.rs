@@ -40,7 +40,9 @@ fn keys(path: &Path<'_>) -> Vec<String> {
         Path::Root => Vec::new(),
         Path::Seq { parent, index } => push(parent, index.to_string()),
         Path::Map { parent, key } => push(parent, key.clone()),
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => keys(parent),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            keys(parent)
+        }
     }
 }
 
@@ -54,7 +56,11 @@ fn push(parent: &Path<'_>, key: String) -> Vec<String> {
 fn find(table: &DeTable<'static>, keys: &[String]) -> Option<std::ops::Range<usize>> {
     let (first, rest) = keys.split_first()?;
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first.as_str())?;
-    if rest.is_empty() { Some(key.span()) } else { find_in_value(value.get_ref(), rest) }
+    if rest.is_empty() {
+        Some(key.span())
+    } else {
+        find_in_value(value.get_ref(), rest)
+    }
 }
 
 fn find_in_value(value: &DeValue<'static>, keys: &[String]) -> Option<std::ops::Range<usize>> {
@@ -63,7 +69,11 @@ fn find_in_value(value: &DeValue<'static>, keys: &[String]) -> Option<std::ops::
         DeValue::Array(array) => {
             let (index, rest) = keys.split_first()?;
             let value = array.iter().nth(index.parse().ok()?)?;
-            if rest.is_empty() { Some(value.span()) } else { find_in_value(value.get_ref(), rest) }
+            if rest.is_empty() {
+                Some(value.span())
+            } else {
+                find_in_value(value.get_ref(), rest)
+            }
         }
         _ => None,
     }
@@ -89,13 +99,18 @@ mod tests {
     fn problems(text: &'static str) -> Vec<(String, &'static str)> {
         let table = DeTable::parse(text).unwrap();
         let found = read::<Settings>(&table).unwrap_err();
-        found.into_iter().map(|p| (p.message.into_owned(), &text[p.span.unwrap()])).collect()
+        found
+            .into_iter()
+            .map(|p| (p.message.into_owned(), &text[p.span.unwrap()]))
+            .collect()
     }
 
     #[test]
     fn a_setting_that_nobody_reads_is_shown_with_its_place() {
         assert_eq!(
-            problems("kind = 'x'\nframed = true\nfarmed = false\n[[inner]]\nsize = 1\n[[inner]]\nsize = 1\nsiez = 2\n"),
+            problems(
+                "kind = 'x'\nframed = true\nfarmed = false\n[[inner]]\nsize = 1\n[[inner]]\nsize = 1\nsiez = 2\n"
+            ),
             [
                 ("there is no setting `farmed`".to_owned(), "farmed"),
                 ("there is no setting `inner.1.siez`".to_owned(), "siez")
