@@ -43,11 +43,13 @@ impl Locations<'_> {
         if let Some(path) = self.on_public_origin(&url) {
             return self.below_prefix(&path).or(relative_scheme.then_some(path));
         }
-        if let Some(route) = self
-            .snapshot
-            .routes()
-            .find(|route| route.service.upstream.address == authority)
-        {
+        // Several services may live at one address: a backend means itself before it means a neighbour.
+        let at = |route: &&Route| route.service.upstream.address == authority;
+        let mounted = Some(self.route).filter(at).or_else(|| {
+            let neighbours = self.snapshot.routes().map(|route| &**route);
+            neighbours.filter(at).min_by_key(|route| &route.prefix)
+        });
+        if let Some(route) = mounted {
             return Some(format!("{}{}", route.prefix, tail(&url)));
         }
         let provider = &self.snapshot.config.provider;
