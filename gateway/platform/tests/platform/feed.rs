@@ -134,6 +134,8 @@ async fn a_killed_tracking_connection_ends_the_epoch_at_once() {
     };
     let store = RedisStore::connect(&server.url(), settings).await.unwrap();
     let before = store.feed_epoch().unwrap();
+    // The first heartbeat has passed; the next one is an hour off.
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let mut changes = store.changes();
     redis::cmd("CLIENT")
         .arg("KILL")
