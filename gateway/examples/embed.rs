@@ -24,7 +24,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         path: PublicPath::Exact("/open".to_owned()),
         methods: vec![http::Method::GET, http::Method::HEAD],
     });
-    let provider = Provider::new("http://127.0.0.1:8080".parse()?, "the client's secret".to_owned().into());
+    let provider = Provider::new(
+        "http://127.0.0.1:8080".parse()?,
+        "the client's secret".to_owned().into(),
+    );
     let core = Core::new("http://127.0.0.1:5000".parse()?);
     let origin = Origin::parse("http://localhost:8000")?;
     let mut config = Config::minimal("127.0.0.1:8000".parse()?, origin, provider, core);

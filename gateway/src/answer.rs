@@ -11,8 +11,8 @@ use pingora_proxy::Session;
 
 use crate::context::Context;
 use crate::error::Refusal;
+use crate::headers::CORRELATION_ID;
 use crate::identity::AttemptLimits;
-use crate::phases::arrive::CORRELATION_ID;
 use crate::reply::Reply;
 
 /// Writes a reply. HEAD gets the head alone.

@@ -11,8 +11,8 @@ use http::Method;
 use pingora::http::RequestHeader;
 
 use crate::error::{Fault, Refusal};
+use crate::headers::trace_id;
 use crate::metrics::Metrics;
-use crate::phases::arrive::trace_id;
 use crate::snapshot::Route;
 
 /// Longest correlation id that is taken from outside.

@@ -7,9 +7,9 @@ use std::time::Instant;
 use hivematrix_plugins::{Intent, Visits};
 
 use crate::conclude::Account;
+use crate::edited::EditedBody;
 use crate::identity::Identity;
 use crate::phases::path::CanonicalPath;
-use crate::phases::rewrite::EditedBody;
 use crate::snapshot::{Route, Snapshot};
 
 /// Where a request is forwarded.

@@ -17,6 +17,7 @@ use crate::phases::limit::Limiter;
 use crate::preferences::CodexPreferences;
 use crate::server::{self, Sockets, StartError};
 use crate::snapshot::Snapshot;
+use crate::tls::Certificates;
 use crate::upstream::Addresses;
 use crate::{secrets, store};
 
@@ -34,18 +35,25 @@ pub(crate) struct Gateway {
     pub(crate) limiter: Limiter,
     pub(crate) addresses: Addresses,
     pub(crate) health: Health,
+    /// What the listener shows, if it speaks TLS.
+    pub(crate) certificates: Option<Arc<Certificates>>,
     pub(crate) tools: Tools,
     registry: Registry,
 }
 
 impl Gateway {
-    /// Takes over a new configuration for the requests to come. Listeners, threads and identity keep what
-    /// they started with.
+    /// Takes over a new configuration for the requests to come, and what the certificate's files hold now.
+    /// Listeners, threads and identity keep what they started with.
     ///
     /// # Errors
-    /// Every problem of the plugins' settings; the old version stays.
-    pub(crate) fn reload(&self, config: Config) -> Result<(), Vec<hivematrix_plugins::Invalid>> {
-        let snapshot = Snapshot::build(Arc::new(config), &self.registry, &self.tools, &self.metrics)?;
+    /// Every problem of the plugins' settings, or of the certificate; the old version stays.
+    pub(crate) fn reload(&self, config: Config) -> Result<(), String> {
+        let config = Arc::new(config);
+        let snapshot = Snapshot::build(config.clone(), &self.registry, &self.tools, &self.metrics)
+            .map_err(|found| listed(&found))?;
+        if let (Some(certificates), Some(tls)) = (&self.certificates, &config.server.tls) {
+            certificates.renew(tls)?;
+        }
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
@@ -163,16 +171,16 @@ impl Builder {
                 .as_ref()
                 .map_or(Tools::default().response_deadline, |codex| codex.deadline),
         };
+        let certificates = config
+            .server
+            .tls
+            .as_ref()
+            .map(Certificates::load)
+            .transpose()
+            .map_err(StartError::Tls)?;
         let config = Arc::new(config);
-        let snapshot = Snapshot::build(config.clone(), &registry, &tools, &metrics).map_err(|problems| {
-            StartError::Plugins(
-                problems
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            )
-        })?;
+        let snapshot = Snapshot::build(config.clone(), &registry, &tools, &metrics)
+            .map_err(|problems| StartError::Plugins(listed(&problems)))?;
         let login = Login::new(
             &config,
             store.clone(),
@@ -193,6 +201,7 @@ impl Builder {
             metrics,
             limiter: Limiter::new(),
             addresses: Addresses::default(),
+            certificates,
             registry,
             tools,
         })
@@ -219,18 +228,12 @@ impl Running {
         self.admin
     }
 
-    /// Takes over a new configuration for the requests to come.
+    /// Takes over a new configuration for the requests to come, and what the certificate's files hold now.
     ///
     /// # Errors
-    /// Every problem of the plugins' settings, as one text; the old version stays.
+    /// Every problem, as one text; the old version stays.
     pub fn reload(&self, config: Config) -> Result<(), String> {
-        self.gateway.reload(config).map_err(|problems| {
-            problems
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
-        })
+        self.gateway.reload(config)
     }
 
     /// A token that stops the gateway when it is cancelled; cancelled as well once the gateway has ended by itself
@@ -257,6 +260,14 @@ impl Running {
             .await
             .unwrap_or_else(|error| Err(StartError::Other(error.to_string())))
     }
+}
+
+fn listed(problems: &[hivematrix_plugins::Invalid]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// The back channel to Core, Codex and the provider: no redirects, no proxy of the environment, limited.

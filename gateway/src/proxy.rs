@@ -19,7 +19,7 @@ use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::phases::arrive::Connection;
 use crate::phases::{
-    arrive, authenticate, authorize, forward, local, plugins, provider, respond, rewrite, route,
+    arrive, authenticate, authorize, credentials, forward, local, plugins, provider, respond, rewrite, route,
 };
 use crate::reply::Reply;
 
@@ -71,7 +71,7 @@ impl Proxy {
         if let Some(identity) = &context.identity {
             let view = &self.gateway.view;
             cut::tie(if context.life.is_long() {
-                view.watch(identity).await.map_err(authenticate::refusal)?
+                view.watch(identity).await.map_err(credentials::refusal)?
             } else {
                 view.watch_in_background(identity)
             });

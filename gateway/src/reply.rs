@@ -18,7 +18,11 @@ pub(crate) struct Reply {
 impl Reply {
     /// An empty answer that says nothing of storing.
     pub(crate) fn bare(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// An empty answer that nobody may store.

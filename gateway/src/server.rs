@@ -20,11 +20,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin;
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::cut::{ConnectionLimits, Door, Exchanges};
 use crate::gateway::Gateway;
 use crate::proxy::Proxy;
-use crate::tls;
+use crate::tls::Certificates;
 
 /// Idle upstream connections kept, over all services.
 const UPSTREAM_POOL: usize = 1024;
@@ -58,7 +58,7 @@ pub enum StartError {
 }
 
 /// Bound sockets, before anything is served.
-pub struct Sockets {
+pub(crate) struct Sockets {
     public: TcpListener,
     admin: Option<TcpListener>,
 }
@@ -68,7 +68,7 @@ impl Sockets {
     ///
     /// # Errors
     /// [`StartError::Bind`].
-    pub fn bind(config: &Config) -> Result<Self, StartError> {
+    pub(crate) fn bind(config: &Config) -> Result<Self, StartError> {
         let bind = |address: SocketAddr| {
             let listener = TcpListener::bind(address).map_err(|error| StartError::Bind { address, error })?;
             listener
@@ -83,12 +83,12 @@ impl Sockets {
     }
 
     /// The public address, with the real port.
-    pub fn public(&self) -> Option<SocketAddr> {
+    pub(crate) fn public(&self) -> Option<SocketAddr> {
         self.public.local_addr().ok()
     }
 
     /// The admin address, with the real port.
-    pub fn admin(&self) -> Option<SocketAddr> {
+    pub(crate) fn admin(&self) -> Option<SocketAddr> {
         self.admin
             .as_ref()
             .and_then(|listener| listener.local_addr().ok())
@@ -99,7 +99,7 @@ impl Sockets {
 ///
 /// # Errors
 /// What the listeners can't be built from.
-pub async fn serve(
+pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     sockets: Sockets,
     stop: CancellationToken,
@@ -109,8 +109,10 @@ pub async fn serve(
         .public()
         .ok_or_else(|| StartError::Other("the listener has no address".into()))?;
     let mut service = Service::new("gateway".to_owned(), Door::new(exchanges(&gateway, &config)));
-    match &config.server.tls {
-        Some(tls) => service.add_tls_with_settings(&address.to_string(), None, tls_settings(tls)?),
+    match &gateway.certificates {
+        Some(certificates) => {
+            service.add_tls_with_settings(&address.to_string(), None, tls_settings(certificates.clone())?);
+        }
         None => service.add_tcp(&address.to_string()),
     }
     let mut inherited = Fds::new();
@@ -164,9 +166,8 @@ fn exchanges(gateway: &Arc<Gateway>, config: &Config) -> Exchanges {
     Exchanges::new(proxy, h2, limits, gateway.metrics.clone())
 }
 
-fn tls_settings(tls: &Tls) -> Result<TlsSettings, StartError> {
-    let certificates = tls::Certificates::load(tls).map_err(StartError::Tls)?;
-    // No files: the resolver shows what was read and checked above.
+fn tls_settings(certificates: Arc<Certificates>) -> Result<TlsSettings, StartError> {
+    // No files: the resolver shows what was read and checked before.
     let mut settings =
         TlsSettings::intermediate("", "").map_err(|error| StartError::Tls(error.to_string()))?;
     settings.set_cert_resolver(certificates);

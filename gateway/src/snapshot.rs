@@ -128,13 +128,18 @@ impl Snapshot {
     /// The route of a path: the longest prefix that ends on a segment boundary, the same in every reading.
     pub(crate) fn route(&self, path: &CanonicalPath) -> Option<&Arc<Route>> {
         let route = self.longest(path.sent())?;
-        let same = |reading| self.longest(reading).is_some_and(|other| Arc::ptr_eq(other, route));
+        let same = |reading| {
+            self.longest(reading)
+                .is_some_and(|other| Arc::ptr_eq(other, route))
+        };
         path.readings().skip(1).all(same).then_some(route)
     }
 
     fn longest(&self, reading: &str) -> Option<&Arc<Route>> {
         let routes = self.by_first_segment.get(first_segment(reading))?;
-        routes.iter().find(|route| under(reading, &route.prefix).is_some())
+        routes
+            .iter()
+            .find(|route| under(reading, &route.prefix).is_some())
     }
 
     /// Every mounted route.

@@ -27,6 +27,15 @@ impl Certificates {
             &tls.key,
         )?))))
     }
+
+    /// Shows what the files hold now, from the next handshake on.
+    ///
+    /// # Errors
+    /// As [`Certificates::load`]; the old certificate stays.
+    pub(crate) fn renew(&self, tls: &Tls) -> Result<(), String> {
+        self.0.store(Arc::new(read(&tls.certificate, &tls.key)?));
+        Ok(())
+    }
 }
 
 impl ResolvesServerCert for Certificates {

@@ -11,7 +11,7 @@ const SLICE: usize = 1024;
 /// Below this much output nothing is called a bomb.
 const HARMLESS: u64 = 4 * 1024 * 1024;
 /// How many times its size a body may unpack to. HTML reaches some tens; deflate can reach 1032.
-const RATIO: u64 = 200;
+const RATIO: u64 = 100;
 
 /// Why a body can't be unpacked.
 #[derive(Debug, thiserror::Error)]

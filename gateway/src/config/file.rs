@@ -100,7 +100,6 @@ as_written! {
 as_written! {
     /// `[timeouts]`
     struct Timeouts, "[timeouts]" {
-        handshake: Written<Period>,
         header: Written<Period>,
         client_body: Written<Period>,
         connect: Written<Period>,

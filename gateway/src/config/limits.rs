@@ -62,8 +62,6 @@ impl Default for Limits {
 /// Times. All are above zero. `[timeouts]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a TLS handshake. Default 10 s.
-    pub handshake: Duration,
     /// For reading a request's whole head. Default 30 s.
     pub header: Duration,
     /// Between two pieces of a request's body. Default 60 s.
@@ -87,7 +85,6 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            handshake: Duration::from_secs(10),
             header: Duration::from_secs(30),
             client_body: Duration::from_secs(60),
             connect: Duration::from_secs(2),

@@ -7,13 +7,12 @@ use http::header::{self, HeaderValue};
 use pingora::http::RequestHeader;
 use pingora::upstreams::peer::HttpPeer;
 
-use crate::config::ServiceTimeouts;
+use crate::config::{Provider, ServiceTimeouts};
 use crate::context::{Context, Life, Target};
 use crate::error::Refusal;
 use crate::gateway::Gateway;
+use crate::headers::CORRELATION_ID;
 use crate::identity::cookies;
-use crate::phases::arrive::CORRELATION_ID;
-use crate::phases::provider;
 use crate::upstream::Address;
 
 /// Chooses the connection's settings.
@@ -86,7 +85,7 @@ pub(crate) fn prepare(
             route.service.upstream.address.as_str()
         }
         Some(Target::Provider { path_and_query }) => {
-            provider::prepare(head, context, path_and_query, &config.provider)?;
+            prepare_provider(head, context, path_and_query, &config.provider)?;
             context.snapshot.provider.address.as_str()
         }
         None => return Ok(()),
@@ -130,5 +129,20 @@ fn prepare_service(
         head.remove_header(&header::RANGE);
         head.remove_header(&header::IF_RANGE);
     }
+    Ok(())
+}
+
+/// The headers that Keycloak reads behind a proxy (`proxy-headers=xforwarded`).
+fn prepare_provider(
+    head: &mut RequestHeader,
+    context: &Context,
+    path_and_query: &str,
+    provider: &Provider,
+) -> pingora::Result<()> {
+    head.set_raw_path(path_and_query.as_bytes())?;
+    if let Some(origin) = context.snapshot.origin(context.origin) {
+        head.insert_header("x-forwarded-port", origin.port.to_string())?;
+    }
+    head.insert_header("x-forwarded-prefix", provider.public_path.as_str())?;
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The phases of a request's life, in the order in which `proxy` calls them. Phases never import each
-//! other; `path` and `location` are values they share, and no phases.
+//! other; `cookie`, `credentials`, `location` and `path` are values they share, and no phases.
 
 pub(crate) mod arrive;
 pub(crate) mod authenticate;
 pub(crate) mod authorize;
+pub(crate) mod cookie;
+pub(crate) mod credentials;
 pub(crate) mod forward;
 pub(crate) mod limit;
 pub(crate) mod local;

@@ -6,7 +6,7 @@ use pingora::http::RequestHeader;
 
 use crate::context::{Context, Target};
 use crate::error::Refusal;
-use crate::phases::arrive::is_reserved;
+use crate::headers::is_reserved;
 use crate::phases::path::CanonicalPath;
 use crate::reply::Reply;
 

@@ -3,10 +3,9 @@
 //! Only one realm's pages and the theme's resources are reachable; administration, the master realm,
 //! metrics and health are not, in any encoding.
 
-use http::header::{self, HeaderMap, HeaderValue};
-use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::http::RequestHeader;
 
-use crate::config::{Origin, Provider};
+use crate::config::Provider;
 use crate::context::{Context, Target};
 use crate::error::Refusal;
 use crate::phases::path::{CanonicalPath, under};
@@ -57,76 +56,6 @@ fn permitted<'a>(path: &'a CanonicalPath, provider: &Provider) -> Option<&'a str
     path.readings()
         .all(|reading| open(reading) && !doubtful(reading))
         .then(|| inner(path.sent()))
-}
-
-/// The headers that Keycloak reads behind a proxy (`proxy-headers=xforwarded`).
-///
-/// # Errors
-/// When a value is not a valid header value.
-pub(crate) fn prepare(
-    head: &mut RequestHeader,
-    context: &Context,
-    path_and_query: &str,
-    provider: &Provider,
-) -> pingora::Result<()> {
-    head.set_raw_path(path_and_query.as_bytes())?;
-    if let Some(origin) = context.snapshot.origin(context.origin) {
-        head.insert_header("x-forwarded-port", origin.port.to_string())?;
-    }
-    head.insert_header("x-forwarded-prefix", provider.public_path.as_str())?;
-    Ok(())
-}
-
-/// Tidies an answer of the provider: cookies stay on its path, redirects stay public, no page is framed.
-///
-/// # Errors
-/// When a value is not a valid header value.
-pub(crate) fn respond(
-    head: &mut ResponseHeader,
-    provider: &Provider,
-    origin: Option<&Origin>,
-) -> pingora::Result<()> {
-    let cookies: Vec<String> = head
-        .headers
-        .get_all(header::SET_COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .filter_map(|cookie| {
-            crate::phases::respond::confine_cookie(cookie, &provider.public_path, CookiePath::Whole)
-        })
-        .collect();
-    head.remove_header(&header::SET_COOKIE);
-    for cookie in cookies {
-        head.append_header(header::SET_COOKIE, cookie)?;
-    }
-    if let Some(location) = public_location(&head.headers, provider, origin) {
-        head.insert_header(header::LOCATION, location)?;
-    }
-    head.insert_header(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))?;
-    head.append_header(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("frame-ancestors 'none'"),
-    )?;
-    Ok(())
-}
-
-/// How the Path of a cookie is confined.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CookiePath {
-    /// Below the prefix, keeping what the backend said.
-    Within,
-    /// The prefix itself.
-    Whole,
-}
-
-fn public_location(headers: &HeaderMap, provider: &Provider, origin: Option<&Origin>) -> Option<String> {
-    let location = headers.get(header::LOCATION)?.to_str().ok()?;
-    let backend = provider.backend_url.as_str().trim_end_matches('/');
-    let rest = location.strip_prefix(backend)?;
-    (rest.starts_with('/')).then(|| match origin {
-        Some(origin) => format!("{origin}{}{rest}", provider.public_path),
-        None => format!("{}{rest}", provider.public_path),
-    })
 }
 
 #[cfg(test)]

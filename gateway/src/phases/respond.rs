@@ -2,18 +2,18 @@
 //! what it may not say for the whole origin is removed, and the plugins' response hooks run.
 
 use hivematrix_plugins::ResponseHead;
-use http::{StatusCode, Version};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 
-use crate::coding::{self, Coding};
+use crate::coding::{self, Coding, DecodeError};
+use crate::config::{Origin, Provider};
 use crate::context::{Context, Life, Target};
-use crate::identity::cookies;
-use crate::phases::arrive::{CORRELATION_ID, is_reserved};
+use crate::edited::EditedBody;
+use crate::headers::{CORRELATION_ID, is_reserved};
+use crate::phases::cookie::{CookiePath, confine_cookie};
 use crate::phases::location::Locations;
-use crate::phases::provider::{self, CookiePath};
-use crate::phases::rewrite::EditedBody;
 
 /// What speaks for the whole origin and is not a backend's to say (security rules, "Answers").
 const FOR_THE_ORIGIN: [&str; 5] = [
@@ -50,7 +50,7 @@ pub(crate) async fn respond(
     let snapshot = context.snapshot.clone();
     match context.target.clone() {
         Some(Target::Provider { .. }) => {
-            provider::respond(head, &snapshot.config.provider, snapshot.origin(context.origin))?;
+            respond_provider(head, &snapshot.config.provider, snapshot.origin(context.origin))?;
         }
         Some(Target::Service(route)) => {
             confine_cookies(head, &route.prefix)?;
@@ -94,8 +94,12 @@ fn refuse_foreign_switch(head: &ResponseHeader, life: Life) -> pingora::Result<(
 
 /// What the backend's `Connection` names is for us alone (RFC 9110 §7.6.1).
 fn remove_nominated(head: &mut ResponseHeader) {
-    const KEPT: [HeaderName; 4] =
-        [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE];
+    const KEPT: [HeaderName; 4] = [
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
     let nominated: Vec<HeaderName> = head
         .headers
         .get_all(header::CONNECTION)
@@ -108,6 +112,44 @@ fn remove_nominated(head: &mut ResponseHeader) {
     for name in nominated {
         head.remove_header(&name);
     }
+}
+
+/// Tidies an answer of the provider: cookies stay on its path, redirects stay public, no page is framed.
+fn respond_provider(
+    head: &mut ResponseHeader,
+    provider: &Provider,
+    origin: Option<&Origin>,
+) -> pingora::Result<()> {
+    let cookies: Vec<String> = head
+        .headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|cookie| confine_cookie(cookie, &provider.public_path, CookiePath::Whole))
+        .collect();
+    head.remove_header(&header::SET_COOKIE);
+    for cookie in cookies {
+        head.append_header(header::SET_COOKIE, cookie)?;
+    }
+    if let Some(location) = public_location(&head.headers, provider, origin) {
+        head.insert_header(header::LOCATION, location)?;
+    }
+    head.insert_header(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))?;
+    head.append_header(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("frame-ancestors 'none'"),
+    )?;
+    Ok(())
+}
+
+fn public_location(headers: &HeaderMap, provider: &Provider, origin: Option<&Origin>) -> Option<String> {
+    let location = headers.get(header::LOCATION)?.to_str().ok()?;
+    let backend = provider.backend_url.as_str().trim_end_matches('/');
+    let rest = location.strip_prefix(backend)?;
+    (rest.starts_with('/')).then(|| match origin {
+        Some(origin) => format!("{origin}{}{rest}", provider.public_path),
+        None => format!("{}{rest}", provider.public_path),
+    })
 }
 
 /// Trailers say something about the body; what belongs into a head is dropped (RFC 9110 §6.5.1).
@@ -157,57 +199,6 @@ fn confine_cookies(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<(
     Ok(())
 }
 
-/// A backend's cookie without its Domain and with its Path below `prefix`; none if it takes our names.
-pub(crate) fn confine_cookie(cookie: &str, prefix: &str, path: CookiePath) -> Option<String> {
-    let mut parts = cookie.split(';');
-    let pair = parts.next()?.trim();
-    // A cookie without a name is sent back as its bare value, which may look like another cookie's pair.
-    let name = pair
-        .trim_start_matches('=')
-        .split('=')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    if cookies::is_ours(name) {
-        return None;
-    }
-    let mut confined = pair.to_owned();
-    let mut has_path = false;
-    for attribute in parts {
-        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        if name.trim().eq_ignore_ascii_case("domain") {
-            continue;
-        }
-        if name.trim().eq_ignore_ascii_case("path") {
-            if !has_path {
-                confined.push_str("; Path=");
-                confined.push_str(&confined_path(value.trim(), prefix, path));
-            }
-            has_path = true;
-            continue;
-        }
-        confined.push_str("; ");
-        confined.push_str(attribute.trim());
-    }
-    if !has_path && path == CookiePath::Whole {
-        confined.push_str("; Path=");
-        confined.push_str(prefix);
-    }
-    Some(confined)
-}
-
-fn confined_path(path: &str, prefix: &str, how: CookiePath) -> String {
-    if how == CookiePath::Whole || path.is_empty() || path == "/" || !path.starts_with('/') {
-        return prefix.to_owned();
-    }
-    // A path that climbs is compared as the browser stores it: literally. It can only narrow.
-    if crate::phases::path::under(path, prefix).is_some() {
-        path.to_owned()
-    } else {
-        format!("{prefix}{path}")
-    }
-}
-
 fn confine_service_worker(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<()> {
     const ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
     let Some(scope) = head.headers.get(&ALLOWED) else {
@@ -244,7 +235,8 @@ async fn run_plugins(
     match visits.rewriter(&mut seen) {
         Some(rewriter) => {
             let to = coding_for(request, &seen.headers);
-            context.edited = Some(EditedBody::new(undone.map(|(coding, _)| coding), rewriter, to)?);
+            let edited = EditedBody::new(undone.map(|(coding, _)| coding), rewriter, to);
+            context.edited = Some(edited.map_err(broken)?);
             if let Some(coding) = to {
                 seen.headers
                     .insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
@@ -271,6 +263,10 @@ async fn run_plugins(
         }
     }
     Ok(())
+}
+
+fn broken(error: DecodeError) -> Box<Error> {
+    Error::because(ErrorType::InternalError, "a codec could not be made", error).into_in()
 }
 
 /// Takes the one coding of a document off its head, so that plugins see it as a page. We ask services for the
@@ -311,32 +307,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backends_cookie_stays_below_its_prefix() {
-        let confined = |cookie| confine_cookie(cookie, "/codex", CookiePath::Within);
-        for (cookie, expected) in [
-            (
-                "session=1; Path=/; HttpOnly",
-                Some("session=1; Path=/codex; HttpOnly"),
-            ),
-            (
-                "a=b; Domain=hive.example; Path=/admin",
-                Some("a=b; Path=/codex/admin"),
-            ),
-            ("a=b; path=/codex/x; Secure", Some("a=b; Path=/codex/x; Secure")),
-            ("a=b; PATH=/codexes", Some("a=b; Path=/codex/codexes")),
-            ("a=b", Some("a=b")),
-            ("a=b; Path=/x; Path=/", Some("a=b; Path=/codex/x")),
-            ("a=b; Path=evil", Some("a=b; Path=/codex")),
-            ("__Host-hivematrix=evil; Path=/", None),
-            ("__HOST-HIVEMATRIX=evil", None),
-            ("__host-hm-login-x=evil", None),
-            ("=__Host-hivematrix=evil", None),
-        ] {
-            assert_eq!(confined(cookie).as_deref(), expected, "{cookie}");
-        }
-    }
-
-    #[test]
     fn reserved_names_are_dropped_from_trailers() {
         let mut map = HeaderMap::new();
         for name in [
@@ -356,15 +326,5 @@ mod tests {
             map.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
             ["grpc-status"]
         );
-    }
-
-    #[test]
-    fn the_providers_cookies_live_on_its_path() {
-        let confined = |cookie| confine_cookie(cookie, "/keycloak", CookiePath::Whole);
-        assert_eq!(
-            confined("AUTH=1; Path=/realms/hivematrix/; Domain=x; Secure").as_deref(),
-            Some("AUTH=1; Path=/keycloak; Secure")
-        );
-        assert_eq!(confined("AUTH=1").as_deref(), Some("AUTH=1; Path=/keycloak"));
     }
 }

@@ -233,7 +233,6 @@ fn limits(written: file::Limits) -> Limits {
 fn timeouts(written: file::Timeouts) -> Timeouts {
     let default = Timeouts::default();
     Timeouts {
-        handshake: or(written.handshake, default.handshake),
         header: or(written.header, default.header),
         client_body: or(written.client_body, default.client_body),
         connect: or(written.connect, default.connect),

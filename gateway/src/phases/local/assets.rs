@@ -42,11 +42,15 @@ pub(super) fn answer(head: &RequestHeader, path: &str) -> Result<Reply, Refusal>
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .any(|theirs| theirs == "*" || theirs.trim_start_matches("W/") == tag);
-    let reply = Reply::bare(if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK })
-        .with(header::CACHE_CONTROL, asset.cache_control())
-        .with(header::ETAG, tag)
-        .with(header::VARY, "Accept-Encoding")
-        .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    let reply = Reply::bare(if unchanged {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    })
+    .with(header::CACHE_CONTROL, asset.cache_control())
+    .with(header::ETAG, tag)
+    .with(header::VARY, "Accept-Encoding")
+    .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if unchanged {
         return Ok(reply);
     }

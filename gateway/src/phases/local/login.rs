@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::identity::{Completed, Identity, LoginFailed, ReturnPath, cookies};
-use crate::phases::authenticate::{Credentials, credentials, refusal};
+use crate::phases::credentials::{Credentials, credentials, refusal};
 use crate::reply::Reply;
 
 /// Who is signed in, by cookie only: our own doors know no bearer.

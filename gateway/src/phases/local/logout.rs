@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::identity::cookies;
-use crate::phases::authenticate::{Credentials, credentials, refuse_cross_site};
+use crate::phases::credentials::{Credentials, credentials, refuse_cross_site};
 use crate::reply::Reply;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");

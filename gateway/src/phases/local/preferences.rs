@@ -6,7 +6,7 @@ use pingora::http::RequestHeader;
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
-use crate::phases::authenticate::refuse_cross_site;
+use crate::phases::credentials::refuse_cross_site;
 use crate::phases::local::login::caller;
 use crate::reply::Reply;
 

@@ -1,0 +1,59 @@
+//! Header names that mean something to the gateway, and their forms. What is done with them is the phases'.
+
+use http::header::HeaderName;
+
+/// The header that carries the request id in both directions (platform README §10).
+pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// Names nobody but us may send to a backend (security rules, "Requests").
+const RESERVED: [&str; 7] = [
+    "forwarded",
+    "proxy",
+    "x-correlation-id",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "x-script-name",
+];
+
+/// Whether a name is dropped before a backend: ours alone, or ambiguous in CGI environments, where `_`
+/// and `-` are the same.
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-forwarded-") || RESERVED.contains(&name) || name.contains('_')
+}
+
+/// The trace id of a `traceparent` (W3C Trace Context §3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
+pub(crate) fn trace_id(parent: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(parent).ok()?;
+    let mut parts = text.split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |part: &str, length: usize| {
+        part.len() == length
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let zero = |part: &str| part.bytes().all(|b| b == b'0');
+    let well_formed = hex(version, 2) && version != "ff" && hex(trace, 32) && hex(span, 16) && hex(flags, 2);
+    (well_formed && !zero(trace) && !zero(span)).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_well_formed_traces_are_passed_on() {
+        let good = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(trace_id(good), Some("0af7651916cd43dd8448eb211c80319c"));
+        for bad in [
+            &b"00-xyz-1-01"[..],
+            b"",
+            b"00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            b"ff",
+        ] {
+            assert_eq!(trace_id(bad), None);
+        }
+    }
+}
