@@ -35,7 +35,10 @@ async fn who_may_not_enter_gets_403_as_a_page_or_as_json_and_the_backend_hears_n
     assert!(page.status == 403 && page.is_page(), "{page:?}");
     for method in ["GET", "POST", "OPTIONS", "DELETE"] {
         let answer = client.script(method, "/admins/x").send().await;
-        assert!(answer.status == 403 && answer.is_problem(), "{method}: {answer:?}");
+        assert!(
+            answer.status == 403 && answer.is_problem(),
+            "{method}: {answer:?}"
+        );
     }
     assert_eq!(stack.websocket(&client, "/admins/socket").await.err(), Some(403));
     assert!(stack.second.seen().is_empty());
@@ -45,7 +48,13 @@ async fn who_may_not_enter_gets_403_as_a_page_or_as_json_and_the_backend_hears_n
 async fn an_invisible_service_is_hidden_and_not_shut() {
     let stack = Stack::start().await;
     let client = stack.signed_in("client").await;
-    assert!(!client.navigate("/template/").await.text().contains("href=\"/hidden/"));
+    assert!(
+        !client
+            .navigate("/template/")
+            .await
+            .text()
+            .contains("href=\"/hidden/")
+    );
     assert_eq!(client.fetch("/hidden/x").await.status, 200);
     assert_eq!(stack.client().fetch("/hidden/x").await.status, 401, "nor open");
 }
@@ -54,9 +63,13 @@ async fn an_invisible_service_is_hidden_and_not_shut() {
 async fn the_menu_keeps_the_order_of_the_registry() {
     let stack = Stack::start().await;
     let page = stack.signed_in("admin").await.navigate("/template/").await.text();
-    let order = ["codex", "helm", "template", "echo", "second", "admins", "money", "beacon"];
-    let places: Vec<Option<usize>> =
-        order.iter().map(|name| page.find(&format!("class=\"side-panel__link\" href=\"/{name}/\""))).collect();
+    let order = [
+        "codex", "helm", "template", "echo", "second", "admins", "money", "beacon",
+    ];
+    let places: Vec<Option<usize>> = order
+        .iter()
+        .map(|name| page.find(&format!("class=\"side-panel__link\" href=\"/{name}/\"")))
+        .collect();
     assert!(places.iter().all(Option::is_some), "{places:?}\n{page}");
     assert!(places.is_sorted(), "{places:?}");
 }

@@ -14,8 +14,15 @@ async fn refused(stack: &Stack, what: &str, request: &str) {
     let answer = raw.answer_or_end().await;
     let status = answer.as_ref().map(|answer| answer.status);
     assert!(matches!(status, Some(400) | None), "{what}: {answer:?}");
-    assert!(closed_without_another_answer(&mut raw).await, "{what}: the connection is still open");
-    assert!(stack.beacon.seen().is_empty(), "{what}: {:?}", stack.beacon.seen());
+    assert!(
+        closed_without_another_answer(&mut raw).await,
+        "{what}: the connection is still open"
+    );
+    assert!(
+        stack.beacon.seen().is_empty(),
+        "{what}: {:?}",
+        stack.beacon.seen()
+    );
 }
 
 async fn closed_without_another_answer(raw: &mut Raw) -> bool {
@@ -31,10 +38,17 @@ async fn content_length_together_with_transfer_encoding_is_400_and_closes() {
     for (what, framing) in [
         ("CL and TE", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
         ("TE and CL", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
-        ("CL 0 and TE", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"),
-        ("other case", "content-LENGTH: 5\r\ntransfer-ENCODING: CHUNKED\r\n"),
+        (
+            "CL 0 and TE",
+            "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        ),
+        (
+            "other case",
+            "content-LENGTH: 5\r\ntransfer-ENCODING: CHUNKED\r\n",
+        ),
     ] {
-        let request = format!("POST /beacon/hook HTTP/1.1\r\nHost: {{host}}\r\n{framing}\r\n0\r\n\r\n{SMUGGLED}");
+        let request =
+            format!("POST /beacon/hook HTTP/1.1\r\nHost: {{host}}\r\n{framing}\r\n0\r\n\r\n{SMUGGLED}");
         refused(&stack, what, &request).await;
     }
 }
@@ -48,8 +62,14 @@ async fn ambiguous_framing_is_refused() {
         ("a signed length", "Content-Length: +5\r\n"),
         ("a negative length", "Content-Length: -5\r\n"),
         ("a length in hex", "Content-Length: 0x5\r\n"),
-        ("a length beyond all numbers", "Content-Length: 99999999999999999999999\r\n"),
-        ("two codings", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+        (
+            "a length beyond all numbers",
+            "Content-Length: 99999999999999999999999\r\n",
+        ),
+        (
+            "two codings",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        ),
         ("chunked not last", "Transfer-Encoding: chunked, identity\r\n"),
         ("an unknown coding", "Transfer-Encoding: xchunked\r\n"),
         ("a space before the colon", "Transfer-Encoding : chunked\r\n"),
@@ -60,7 +80,8 @@ async fn ambiguous_framing_is_refused() {
         ("a NUL in a value", "X-A: a\0b\r\n"),
         ("a bare CR in a value", "X-A: a\rX-B: b\r\n"),
     ] {
-        let request = format!("POST /beacon/hook HTTP/1.1\r\nHost: {{host}}\r\n{framing}\r\n0\r\n\r\n{SMUGGLED}");
+        let request =
+            format!("POST /beacon/hook HTTP/1.1\r\nHost: {{host}}\r\n{framing}\r\n0\r\n\r\n{SMUGGLED}");
         refused(&stack, what, &request).await;
     }
 }
@@ -68,7 +89,9 @@ async fn ambiguous_framing_is_refused() {
 #[tokio::test]
 async fn transfer_encoding_on_http_1_0_is_refused() {
     let stack = Stack::start().await;
-    let request = format!("POST /beacon/hook HTTP/1.0\r\nHost: {{host}}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}");
+    let request = format!(
+        "POST /beacon/hook HTTP/1.0\r\nHost: {{host}}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"
+    );
     refused(&stack, "chunked on HTTP/1.0", &request).await;
 }
 
@@ -86,7 +109,14 @@ async fn malformed_chunks_end_the_request_and_the_connection() {
         let status = raw.answer_or_end().await.map(|answer| answer.status);
         assert!(!matches!(status, Some(200..=299)), "{what}: {status:?}");
         assert!(closed_without_another_answer(&mut raw).await, "{what}");
-        assert!(stack.beacon.seen().iter().all(|seen| seen.method() == "POST" && !seen.is_complete()), "{what}");
+        assert!(
+            stack
+                .beacon
+                .seen()
+                .iter()
+                .all(|seen| seen.method() == "POST" && !seen.is_complete()),
+            "{what}"
+        );
     }
 }
 
@@ -99,7 +129,9 @@ async fn a_missing_doubled_or_empty_host_is_400() {
         ("two different", "Host: {host}\r\nHost: evil.example\r\n"),
         ("empty", "Host:\r\n"),
     ] {
-        let answer = stack.raw_request(&format!("GET /health HTTP/1.1\r\n{hosts}\r\n")).await;
+        let answer = stack
+            .raw_request(&format!("GET /health HTTP/1.1\r\n{hosts}\r\n"))
+            .await;
         assert_eq!(answer.status, 400, "{what}: {}", answer.head);
     }
     let answer = stack.raw_request("GET /health HTTP/1.0\r\n\r\n").await;
@@ -111,15 +143,34 @@ async fn a_foreign_host_is_421() {
     let stack = Stack::start().await;
     let port = stack.origin().port().expect("a port");
     for host in [
-        "evil.example", "localhost", "localhost:1", &format!("evil.example:{port}"), &format!("localhost.evil.example:{port}"),
-        &format!("localhost:{port}.evil.example"), &format!("127.0.0.1:{port}"),
+        "evil.example",
+        "localhost",
+        "localhost:1",
+        &format!("evil.example:{port}"),
+        &format!("localhost.evil.example:{port}"),
+        &format!("localhost:{port}.evil.example"),
+        &format!("127.0.0.1:{port}"),
     ] {
-        for path in ["/health", "/login", "/echo/x", "/static/css/global.css", "/keycloak/realms/hivematrix/x"] {
-            let answer = stack.raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
-            assert!(matches!(answer.status, 421 | 400), "{host}{path}: {}", answer.head);
+        for path in [
+            "/health",
+            "/login",
+            "/echo/x",
+            "/static/css/global.css",
+            "/keycloak/realms/hivematrix/x",
+        ] {
+            let answer = stack
+                .raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+                .await;
+            assert!(
+                matches!(answer.status, 421 | 400),
+                "{host}{path}: {}",
+                answer.head
+            );
         }
     }
-    let answer = stack.raw_request(&format!("GET /health HTTP/1.1\r\nHost: LOCALHOST:{port}\r\n\r\n")).await;
+    let answer = stack
+        .raw_request(&format!("GET /health HTTP/1.1\r\nHost: LOCALHOST:{port}\r\n\r\n"))
+        .await;
     assert_eq!(answer.status, 200, "hosts are compared without regard to case");
 }
 
@@ -181,7 +232,11 @@ async fn bytes_of_an_upgrade_flow_only_after_101() {
     let answer = raw.answer().await;
     assert_eq!(answer.status, 200, "{}", answer.head);
     raw.bytes_within(Duration::from_millis(300)).await;
-    assert!(stack.echo.seen_at("/smuggled").is_empty(), "{:?}", stack.echo.seen());
+    assert!(
+        stack.echo.seen_at("/smuggled").is_empty(),
+        "{:?}",
+        stack.echo.seen()
+    );
 }
 
 #[tokio::test]
@@ -200,7 +255,10 @@ async fn a_backends_connection_is_not_used_again_after_an_aborted_body() {
         assert_eq!(stack.echo.last().path(), format!("/after-{request}"));
     }
     let upload = stack.echo.seen_at("/upload").remove(0);
-    assert!(!upload.is_complete() && upload.body() == b"part of it", "{upload:?}");
+    assert!(
+        !upload.is_complete() && upload.body() == b"part of it",
+        "{upload:?}"
+    );
 }
 
 #[tokio::test]
@@ -220,11 +278,20 @@ async fn a_body_that_a_refusal_left_unread_is_not_taken_for_the_next_request() {
     let stack = Stack::start().await;
     let mut raw = stack.raw().await;
     let body = SMUGGLED.replace("{host}", &stack.authority());
-    raw.send(&format!("POST /echo/x HTTP/1.1\r\nHost: {{host}}\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
+    raw.send(&format!(
+        "POST /echo/x HTTP/1.1\r\nHost: {{host}}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+    .await;
     assert_eq!(raw.answer().await.status, 401);
-    raw.try_send(format!("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", stack.authority()).as_bytes()).await;
+    raw.try_send(format!("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", stack.authority()).as_bytes())
+        .await;
     if let Some(next) = raw.answer_or_end_within(Duration::from_secs(2)).await {
-        assert_eq!((next.status, next.body.contains("\"service\"")), (200, true), "{next:?}");
+        assert_eq!(
+            (next.status, next.body.contains("\"service\"")),
+            (200, true),
+            "{next:?}"
+        );
     }
     assert!(stack.beacon.seen().is_empty(), "{:?}", stack.beacon.seen());
 }

@@ -11,7 +11,10 @@ async fn logout_by_get_asks_and_ends_nothing() {
     let page = client.navigate("/logout").await;
     assert!(page.status == 200 && page.is_page(), "{page:?}");
     assert!(page.text().contains("method=\"post\""), "{page:?}");
-    assert!(page.all("set-cookie").is_empty() && page.header("clear-site-data").is_empty(), "{page:?}");
+    assert!(
+        page.all("set-cookie").is_empty() && page.header("clear-site-data").is_empty(),
+        "{page:?}"
+    );
     assert_eq!(client.fetch("/echo/").await.status, 200);
 }
 
@@ -32,16 +35,32 @@ async fn logout_by_post_ends_the_session_at_core_here_and_at_the_provider() {
     eventually("Core's session is revoked", revoked).await;
     let url = stack.core().join("/api/token/validate").expect("a URL");
     let http = hivematrix_platform::http_client::internal().expect("a client");
-    let validated = http.post(url).json(&serde_json::json!({ "token": token })).send().await.expect("Core answers");
+    let validated = http
+        .post(url)
+        .json(&serde_json::json!({ "token": token }))
+        .send()
+        .await
+        .expect("Core answers");
     assert_eq!(validated.status(), 401, "Core refuses the token");
-    assert_eq!(stack.redis.keys("hm:session:*").await, Vec::<String>::new(), "the store holds nothing of it");
+    assert_eq!(
+        stack.redis.keys("hm:session:*").await,
+        Vec::<String>::new(),
+        "the store holds nothing of it"
+    );
 
     let thief = stack.client();
     thief.set_cookie("/", &format!("{SESSION}={handle}; Path=/; Secure"));
-    assert_eq!(thief.fetch("/echo/").await.status, 401, "the handle is worth nothing");
+    assert_eq!(
+        thief.fetch("/echo/").await.status,
+        401,
+        "the handle is worth nothing"
+    );
     assert_eq!(client.fetch("/echo/").await.status, 401);
     let again = client.navigate("/echo/").await;
-    assert!(again.text().contains("type=\"password\""), "the provider asks for the password again: {again:?}");
+    assert!(
+        again.text().contains("type=\"password\""),
+        "the provider asks for the password again: {again:?}"
+    );
 }
 
 #[tokio::test]
@@ -51,7 +70,10 @@ async fn logout_clears_the_cookie_and_the_browsers_storage_and_is_not_stored() {
     let page = client.navigate("/logout").await;
     let answer = client.submit_once(&page, &[]).await;
     assert_eq!(answer.status, 303, "{answer:?}");
-    assert_eq!(answer.header("clear-site-data"), "\"cache\", \"cookies\", \"storage\"");
+    assert_eq!(
+        answer.header("clear-site-data"),
+        "\"cache\", \"cookies\", \"storage\""
+    );
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(client.cookie(SESSION).is_none());
 }
@@ -77,7 +99,11 @@ async fn a_logout_by_another_site_is_refused() {
 async fn who_is_not_signed_in_can_sign_out_without_harm() {
     let stack = Stack::start().await;
     let client = stack.client();
-    let answer = client.post("/logout").header("Origin", &client.origin_text()).send().await;
+    let answer = client
+        .post("/logout")
+        .header("Origin", &client.origin_text())
+        .send()
+        .await;
     assert_eq!(answer.status, 303, "{answer:?}");
     assert_eq!(answer.leads_to(), "/");
 }
@@ -97,7 +123,10 @@ async fn signing_out_cuts_live_streams_of_the_session() {
     let stack = Stack::start().await;
     stack.echo.on("/socket", hivematrix_tests::Script::websocket());
     let client = stack.signed_in("client").await;
-    let mut socket = stack.websocket(&client, "/echo/socket").await.expect("a WebSocket");
+    let mut socket = stack
+        .websocket(&client, "/echo/socket")
+        .await
+        .expect("a WebSocket");
     assert_eq!(socket.says("hello").await, "hello");
     let page = client.navigate("/logout").await;
     client.submit(&page, &[]).await;

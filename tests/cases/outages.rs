@@ -66,10 +66,22 @@ const TABLE: [(Part, Fault, Route, u16, u64); 36] = [
     (Part::Core, Hangs, LoginEnd, 503, 3000),
     (Part::Provider, Down, Fetch("/second/x"), 200, 500),
     (Part::Provider, Down, LoginBegin, 303, 500),
-    (Part::Provider, Down, Public("/keycloak/realms/hivematrix/.well-known/openid-configuration"), 502, 500),
+    (
+        Part::Provider,
+        Down,
+        Public("/keycloak/realms/hivematrix/.well-known/openid-configuration"),
+        502,
+        500,
+    ),
     (Part::Provider, Down, LoginEnd, 503, 2000),
     (Part::Provider, Hangs, Fetch("/second/x"), 200, 500),
-    (Part::Provider, Hangs, Public("/keycloak/realms/hivematrix/.well-known/openid-configuration"), 504, 1500),
+    (
+        Part::Provider,
+        Hangs,
+        Public("/keycloak/realms/hivematrix/.well-known/openid-configuration"),
+        504,
+        1500,
+    ),
     (Part::Provider, Hangs, LoginBegin, 303, 500),
     (Part::Provider, Hangs, LoginEnd, 503, 12_000),
 ];
@@ -87,7 +99,10 @@ async fn world() -> Stack {
         })
         .start()
         .await;
-    stack.second.on("/page", Script::html("<html><head></head><body>page</body></html>"));
+    stack.second.on(
+        "/page",
+        Script::html("<html><head></head><body>page</body></html>"),
+    );
     stack
 }
 
@@ -100,7 +115,11 @@ async fn rows_of(part: Part) {
         let client = stack.signed_in("admin").await;
         assert_eq!(client.fetch("/second/x").await.status, 200, "{what}: before");
         let stranger = stack.client();
-        let callback = if route == LoginEnd { callback_of(&stranger, "client").await } else { String::new() };
+        let callback = if route == LoginEnd {
+            callback_of(&stranger, "client").await
+        } else {
+            String::new()
+        };
         break_it(stack.relay(part), fault).await;
         if (part, fault) == (Part::Redis, Hangs) {
             // The feed's silence is noticed by its heartbeat; until then what is known is believed.
@@ -153,17 +172,27 @@ fn assert_form(what: &str, route: Route, answer: &Answer) {
 /// The session is still there, services answer, and somebody can sign in.
 async fn recovers(stack: &Stack, client: &Client, what: &str) {
     let works = async || {
-        let answers = [client.fetch("/second/x").await, client.fetch("/echo/x").await, client.fetch("/codex/api/companies").await];
+        let answers = [
+            client.fetch("/second/x").await,
+            client.fetch("/echo/x").await,
+            client.fetch("/codex/api/companies").await,
+        ];
         answers.iter().all(|answer| answer.status == 200).then_some(())
     };
-    eventually(&format!("{what}: everything works again, with the same session"), works).await;
+    eventually(
+        &format!("{what}: everything works again, with the same session"),
+        works,
+    )
+    .await;
     let signs_in = async || {
         let fresh = stack.client();
         let page = fresh.navigate("/echo/again").await;
         if !page.text().contains("type=\"password\"") {
             return None;
         }
-        let page = fresh.submit(&page, &[("username", "client"), ("password", "client")]).await;
+        let page = fresh
+            .submit(&page, &[("username", "client"), ("password", "client")])
+            .await;
         (page.status == 200).then_some(())
     };
     eventually(&format!("{what}: somebody can sign in again"), signs_in).await;
@@ -199,9 +228,18 @@ async fn a_backend_that_dies_mid_body_is_never_taken_for_a_whole_answer() {
     let stack = world().await;
     let client = stack.signed_in("admin").await;
     for (what, script) in [
-        ("a promised length", Script::promising("text/plain", 100).write("half of it")),
-        ("chunks without an end", Script::chunked("text/plain").chunk("half of it")),
-        ("a page", Script::chunked("text/html").chunk("<html><head></head><body>half of it")),
+        (
+            "a promised length",
+            Script::promising("text/plain", 100).write("half of it"),
+        ),
+        (
+            "chunks without an end",
+            Script::chunked("text/plain").chunk("half of it"),
+        ),
+        (
+            "a page",
+            Script::chunked("text/html").chunk("<html><head></head><body>half of it"),
+        ),
     ] {
         stack.echo.on("/dies", script);
         let outcome = client.visit("/echo/dies").try_send().await;
@@ -218,8 +256,14 @@ async fn a_backend_that_says_nothing_or_nonsense_is_502() {
         ("it hangs up", Script::hang_up()),
         ("no HTTP", Script::raw("SSH-2.0-OpenSSH_9.6\r\n")),
         ("half a head", Script::raw("HTTP/1.1 200 OK\r\nContent-Ty")),
-        ("a broken head", Script::raw("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")),
-        ("a switch that nobody asked for", Script::raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")),
+        (
+            "a broken head",
+            Script::raw("HTTP/1.1 200 OK\r\nno colon\r\n\r\n"),
+        ),
+        (
+            "a switch that nobody asked for",
+            Script::raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+        ),
     ] {
         stack.echo.on("/bad", script);
         let answer = client.fetch("/echo/bad").await;
@@ -231,7 +275,9 @@ async fn a_backend_that_says_nothing_or_nonsense_is_502() {
 #[tokio::test]
 async fn a_backend_that_stops_in_the_middle_is_given_up_in_time() {
     let stack = world().await;
-    stack.echo.on("/stops", Script::chunked("text/plain").chunk("half").park());
+    stack
+        .echo
+        .on("/stops", Script::chunked("text/plain").chunk("half").park());
     let client = stack.signed_in("admin").await;
     let mut streaming = client.script("GET", "/echo/stops").stream().await;
     assert_eq!(streaming.text().await, "half");
@@ -249,22 +295,40 @@ async fn a_redis_that_lost_everything_makes_people_sign_in_again_and_nothing_wor
     stack.redis.restart().await;
     let told = async || (client.fetch("/second/x").await.status == 401).then_some(());
     eventually("the session is unknown", told).await;
-    assert_eq!(client.navigate("/second/x").await.status, 200, "the provider still knows the person");
+    assert_eq!(
+        client.navigate("/second/x").await.status,
+        200,
+        "the provider still knows the person"
+    );
 }
 
 #[tokio::test]
 async fn signing_out_while_core_is_down_still_ends_the_session_here() {
     let stack = world().await;
     let client = stack.signed_in("admin").await;
-    let (session, handle) = (stack.session_of(&client).await, client.cookie("__Host-hivematrix").expect("a session"));
+    let (session, handle) = (
+        stack.session_of(&client).await,
+        client.cookie("__Host-hivematrix").expect("a session"),
+    );
     let page = client.navigate("/logout").await;
     stack.relay(Part::Core).cut().await;
-    let out = takes_at_most(Duration::from_secs(3), "signing out", client.submit_once(&page, &[])).await;
+    let out = takes_at_most(
+        Duration::from_secs(3),
+        "signing out",
+        client.submit_once(&page, &[]),
+    )
+    .await;
     assert!(matches!(out.status, 303 | 503), "{out:?}");
     let thief = stack.client();
     thief.set_cookie("/", &format!("__Host-hivematrix={handle}; Path=/; Secure"));
     assert_eq!(thief.fetch("/second/x").await.status, 401);
     stack.relay(Part::Core).heal().await;
-    let revoked = async || stack.record_of(&session).await.is_none_or(|record| record.revoked).then_some(());
+    let revoked = async || {
+        stack
+            .record_of(&session)
+            .await
+            .is_none_or(|record| record.revoked)
+            .then_some(())
+    };
     eventually("Core's session ends as well", revoked).await;
 }

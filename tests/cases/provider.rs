@@ -18,9 +18,18 @@ async fn with_scripted_provider() -> (Stack, Backend) {
 async fn the_realm_and_the_resources_are_open_and_everything_else_is_404_in_every_encoding() {
     let (stack, provider) = with_scripted_provider().await;
     for (path, at_provider) in [
-        ("/keycloak/realms/hivematrix/account?x=1&x=2", Some("/realms/hivematrix/account?x=1&x=2")),
-        ("/keycloak/realms/hivematrix/.well-known/openid-configuration", Some("/realms/hivematrix/.well-known/openid-configuration")),
-        ("/keycloak/resources/abc/login/css/a.css", Some("/resources/abc/login/css/a.css")),
+        (
+            "/keycloak/realms/hivematrix/account?x=1&x=2",
+            Some("/realms/hivematrix/account?x=1&x=2"),
+        ),
+        (
+            "/keycloak/realms/hivematrix/.well-known/openid-configuration",
+            Some("/realms/hivematrix/.well-known/openid-configuration"),
+        ),
+        (
+            "/keycloak/resources/abc/login/css/a.css",
+            Some("/resources/abc/login/css/a.css"),
+        ),
         ("/realms/hivematrix/account", Some("/realms/hivematrix/account")),
         ("/resources/a.js", Some("/resources/a.js")),
         ("/keycloak", None),
@@ -53,7 +62,9 @@ async fn the_realm_and_the_resources_are_open_and_everything_else_is_404_in_ever
         ("/admin/", None),
     ] {
         let before = provider.seen().len();
-        let answer = stack.raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {{host}}\r\n\r\n")).await;
+        let answer = stack
+            .raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {{host}}\r\n\r\n"))
+            .await;
         match at_provider {
             Some(expected) => {
                 assert_eq!(answer.status, 200, "{path}: {}", answer.head);
@@ -65,8 +76,14 @@ async fn the_realm_and_the_resources_are_open_and_everything_else_is_404_in_ever
             }
         }
     }
-    for path in ["/keycloak/realms/hivematrix/../master/x", "/keycloak/realms/hivematrix/%2e%2e/master/x", "/keycloak/resources/..%2fadmin"] {
-        let answer = stack.raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {{host}}\r\n\r\n")).await;
+    for path in [
+        "/keycloak/realms/hivematrix/../master/x",
+        "/keycloak/realms/hivematrix/%2e%2e/master/x",
+        "/keycloak/resources/..%2fadmin",
+    ] {
+        let answer = stack
+            .raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {{host}}\r\n\r\n"))
+            .await;
         assert_eq!(answer.status, 400, "{path}");
     }
 }
@@ -75,16 +92,37 @@ async fn the_realm_and_the_resources_are_open_and_everything_else_is_404_in_ever
 async fn the_provider_is_told_its_public_address_and_not_the_gateways_session() {
     let (stack, provider) = with_scripted_provider().await;
     let client = stack.client();
-    client.set_cookie("/", "__Host-hivematrix=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; Path=/; Secure");
+    client.set_cookie(
+        "/",
+        "__Host-hivematrix=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; Path=/; Secure",
+    );
     client.set_cookie("/keycloak/", "AUTH_SESSION_ID=1; Path=/keycloak");
-    let ask = client.get("/keycloak/realms/hivematrix/account").header("X-Forwarded-Host", "evil.example");
-    assert_eq!(ask.header("Forwarded", "host=evil.example").send().await.status, 200);
+    let ask = client
+        .get("/keycloak/realms/hivematrix/account")
+        .header("X-Forwarded-Host", "evil.example");
+    assert_eq!(
+        ask.header("Forwarded", "host=evil.example").send().await.status,
+        200
+    );
     let seen = provider.last();
     assert_eq!(seen.header("x-forwarded-for"), "127.0.0.1");
-    assert_eq!((seen.header("x-forwarded-proto"), seen.header("x-forwarded-host")), ("http", stack.authority().as_str()));
-    assert_eq!(seen.header("x-forwarded-port"), stack.origin().port().expect("a port").to_string());
-    assert_eq!((seen.header("x-forwarded-prefix"), seen.header("cookie")), ("/keycloak", "AUTH_SESSION_ID=1"));
-    assert!(!seen.head.contains("evil") && !seen.has("authorization"), "{}", seen.head);
+    assert_eq!(
+        (seen.header("x-forwarded-proto"), seen.header("x-forwarded-host")),
+        ("http", stack.authority().as_str())
+    );
+    assert_eq!(
+        seen.header("x-forwarded-port"),
+        stack.origin().port().expect("a port").to_string()
+    );
+    assert_eq!(
+        (seen.header("x-forwarded-prefix"), seen.header("cookie")),
+        ("/keycloak", "AUTH_SESSION_ID=1")
+    );
+    assert!(
+        !seen.head.contains("evil") && !seen.has("authorization"),
+        "{}",
+        seen.head
+    );
 }
 
 #[tokio::test]
@@ -93,19 +131,38 @@ async fn the_providers_cookies_redirects_and_framing_are_tidied() {
     let address = provider.address();
     let script = Script::html("<html><body>login</body></html>")
         .with_status(302)
-        .header("Location", &format!("http://{address}/realms/hivematrix/next?a=b"))
-        .header("Set-Cookie", "AUTH_SESSION_ID=1; Path=/realms/hivematrix/; Domain=localhost; HttpOnly")
+        .header(
+            "Location",
+            &format!("http://{address}/realms/hivematrix/next?a=b"),
+        )
+        .header(
+            "Set-Cookie",
+            "AUTH_SESSION_ID=1; Path=/realms/hivematrix/; Domain=localhost; HttpOnly",
+        )
         .header("Set-Cookie", "__Host-hivematrix=evil; Path=/; Secure")
         .header("Strict-Transport-Security", "max-age=1")
         .header("Clear-Site-Data", "\"*\"");
     provider.on("/realms/hivematrix/x", script);
     let answer = stack.client().visit("/keycloak/realms/hivematrix/x").send().await;
     assert_eq!(answer.leads_to(), "/keycloak/realms/hivematrix/next?a=b");
-    assert_eq!(answer.all("set-cookie"), ["AUTH_SESSION_ID=1; Path=/keycloak; HttpOnly"]);
+    assert_eq!(
+        answer.all("set-cookie"),
+        ["AUTH_SESSION_ID=1; Path=/keycloak; HttpOnly"]
+    );
     assert_eq!(answer.header("x-frame-options"), "DENY");
-    assert!(answer.all("content-security-policy").iter().any(|policy| policy.contains("frame-ancestors 'none'")));
-    assert!(answer.header("strict-transport-security").is_empty() && answer.header("clear-site-data").is_empty());
-    assert!(!answer.text().contains("side-panel"), "plugins do not run on the provider's pages");
+    assert!(
+        answer
+            .all("content-security-policy")
+            .iter()
+            .any(|policy| policy.contains("frame-ancestors 'none'"))
+    );
+    assert!(
+        answer.header("strict-transport-security").is_empty() && answer.header("clear-site-data").is_empty()
+    );
+    assert!(
+        !answer.text().contains("side-panel"),
+        "plugins do not run on the provider's pages"
+    );
 }
 
 #[tokio::test]
@@ -113,10 +170,21 @@ async fn the_provider_works_without_a_session_and_its_issuer_is_the_public_addre
     let stack = Stack::start().await;
     let path = "/keycloak/realms/hivematrix/.well-known/openid-configuration";
     let discovery = stack.client().get(path).send().await.json();
-    let issuer = stack.origin().join("/keycloak/realms/hivematrix").expect("a URL").to_string();
+    let issuer = stack
+        .origin()
+        .join("/keycloak/realms/hivematrix")
+        .expect("a URL")
+        .to_string();
     assert_eq!(discovery["issuer"], issuer.as_str());
-    let unsafe_form = stack.client().post(&format!("/keycloak{OPENID}/token")).header("Origin", "https://evil.example");
-    assert_ne!(unsafe_form.send().await.status, 403, "back-channel endpoints are excepted from the cross-site rule");
+    let unsafe_form = stack
+        .client()
+        .post(&format!("/keycloak{OPENID}/token"))
+        .header("Origin", "https://evil.example");
+    assert_ne!(
+        unsafe_form.send().await.status,
+        403,
+        "back-channel endpoints are excepted from the cross-site rule"
+    );
 }
 
 #[tokio::test]
@@ -127,8 +195,17 @@ async fn a_provider_on_an_origin_of_its_own_is_not_reachable_here() {
         .start()
         .await;
     let begun = stack.client().visit("/login").send().await;
-    assert!(begun.header("location").starts_with("https://id.example.com/keycloak/realms/hivematrix/"), "{begun:?}");
-    for path in ["/keycloak/realms/hivematrix/account", "/realms/hivematrix/account", "/resources/a.css"] {
+    assert!(
+        begun
+            .header("location")
+            .starts_with("https://id.example.com/keycloak/realms/hivematrix/"),
+        "{begun:?}"
+    );
+    for path in [
+        "/keycloak/realms/hivematrix/account",
+        "/realms/hivematrix/account",
+        "/resources/a.css",
+    ] {
         assert_eq!(stack.client().get(path).send().await.status, 404, "{path}");
     }
 }

@@ -39,8 +39,14 @@ async fn public_paths_are_exact_rules_with_methods() {
         let status = client.script(method, path).send().await.status;
         assert_eq!(status, if public { 200 } else { 401 }, "{method} {path}");
     }
-    for path in ["/beacon/static/../api/x", "/beacon/static/%2e%2e/api/x", "/beacon/static/..%2fapi"] {
-        let answer = stack.raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {{host}}\r\n\r\n")).await;
+    for path in [
+        "/beacon/static/../api/x",
+        "/beacon/static/%2e%2e/api/x",
+        "/beacon/static/..%2fapi",
+    ] {
+        let answer = stack
+            .raw_request(&format!("GET {path} HTTP/1.1\r\nHost: {{host}}\r\n\r\n"))
+            .await;
         assert_eq!(answer.status, 400, "{path}");
     }
 }
@@ -55,10 +61,23 @@ async fn no_identity_is_added_on_a_public_path_and_none_that_was_sent_is_passed_
     let seen = stack.beacon.last();
     assert!(!seen.has("authorization"), "{}", seen.head);
     assert_eq!(seen.header("cookie"), "own=1");
-    for value in [format!("Bearer {token}"), "Basic eDp5".to_owned(), "Bearer forged".to_owned()] {
-        let answer = stack.client().get("/beacon/display").header("Authorization", &value).send().await;
+    for value in [
+        format!("Bearer {token}"),
+        "Basic eDp5".to_owned(),
+        "Bearer forged".to_owned(),
+    ] {
+        let answer = stack
+            .client()
+            .get("/beacon/display")
+            .header("Authorization", &value)
+            .send()
+            .await;
         assert_eq!(answer.status, 200);
-        assert!(!stack.beacon.last().has("authorization"), "{}", stack.beacon.last().head);
+        assert!(
+            !stack.beacon.last().has("authorization"),
+            "{}",
+            stack.beacon.last().head
+        );
     }
     assert_eq!(seen.header("x-forwarded-prefix"), "/beacon");
 }
@@ -67,19 +86,34 @@ async fn no_identity_is_added_on_a_public_path_and_none_that_was_sent_is_passed_
 async fn a_session_cookie_that_is_worth_nothing_does_not_close_a_public_path() {
     let stack = Stack::start().await;
     let client = stack.client();
-    client.set_cookie("/", "__Host-hivematrix=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; Path=/; Secure");
+    client.set_cookie(
+        "/",
+        "__Host-hivematrix=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA; Path=/; Secure",
+    );
     assert_eq!(client.fetch("/beacon/display").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_public_page_is_composed_without_private_entries() {
     let stack = Stack::start().await;
-    stack.beacon.on("/display/board", Script::html("<html><head></head><body><h1>Board</h1></body></html>"));
+    stack.beacon.on(
+        "/display/board",
+        Script::html("<html><head></head><body><h1>Board</h1></body></html>"),
+    );
     let page = stack.client().navigate("/beacon/display/board").await;
     assert_eq!(page.status, 200);
     let text = page.text();
-    assert!(text.contains("hivematrix-side-panel") && text.contains("<h1>Board</h1>"), "{text}");
-    for private in ["href=\"/codex/\"", "href=\"/helm/\"", "href=\"/admins/\"", "href=\"/money/\"", "href=\"/hidden/\""] {
+    assert!(
+        text.contains("hivematrix-side-panel") && text.contains("<h1>Board</h1>"),
+        "{text}"
+    );
+    for private in [
+        "href=\"/codex/\"",
+        "href=\"/helm/\"",
+        "href=\"/admins/\"",
+        "href=\"/money/\"",
+        "href=\"/hidden/\"",
+    ] {
         assert!(!text.contains(private), "{private} is shown to strangers");
     }
 }

@@ -26,7 +26,11 @@ async fn a_session_revoked_at_core_is_refused_at_the_next_request() {
     let other = stack.signed_in("client").await;
     stack.revoke(&stack.token_of(&client).await).await;
     refused_soon(&client).await;
-    assert_eq!(other.fetch("/plain/x").await.status, 200, "others are not concerned");
+    assert_eq!(
+        other.fetch("/plain/x").await.status,
+        200,
+        "others are not concerned"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +50,10 @@ async fn a_session_that_redis_no_longer_has_is_refused() {
     refused_soon(&one).await;
     assert_eq!(two.fetch("/plain/x").await.status, 200);
     let mut redis = stack.redis.client();
-    redis::cmd("FLUSHDB").query_async::<()>(&mut redis).await.expect("FLUSHDB");
+    redis::cmd("FLUSHDB")
+        .query_async::<()>(&mut redis)
+        .await
+        .expect("FLUSHDB");
     refused_soon(&two).await;
 }
 
@@ -74,8 +81,18 @@ async fn what_was_seen_revoked_stays_revoked_whatever_redis_says_later() {
     stack.revoke_as_python(&session).await;
     refused_soon(&client).await;
     stack.redis.set_keeping_ttl(&session.key(), &good).await;
-    assert_eq!(client.fetch("/plain/x").await.status, 401, "as after a failover to an old replica");
-    let told = async || stack.record_of(&session).await.filter(|record| record.revoked).map(drop);
+    assert_eq!(
+        client.fetch("/plain/x").await.status,
+        401,
+        "as after a failover to an old replica"
+    );
+    let told = async || {
+        stack
+            .record_of(&session)
+            .await
+            .filter(|record| record.revoked)
+            .map(drop)
+    };
     eventually("Redis is told again", told).await;
     assert_eq!(client.fetch("/plain/x").await.status, 401);
 }
@@ -86,7 +103,10 @@ async fn a_live_websocket_is_cut_when_its_session_is_revoked() {
     stack.echo.on("/socket", Script::websocket());
     let client = stack.signed_in("admin").await;
     let token = stack.token_of(&client).await;
-    let mut socket = stack.websocket(&client, "/echo/socket").await.expect("a WebSocket");
+    let mut socket = stack
+        .websocket(&client, "/echo/socket")
+        .await
+        .expect("a WebSocket");
     assert_eq!(socket.says("hello").await, "hello");
     stack.revoke(&token).await;
     takes_at_most(SOON, "an idle WebSocket is cut", socket.ended()).await;
@@ -97,10 +117,17 @@ async fn a_live_websocket_is_cut_when_its_session_is_revoked() {
 #[tokio::test]
 async fn a_live_event_stream_is_cut_when_its_session_is_revoked() {
     let stack = Stack::start().await;
-    stack.echo.on("/events", Script::chunked("text/event-stream").chunk("data: one\n\n").park());
+    stack.echo.on(
+        "/events",
+        Script::chunked("text/event-stream").chunk("data: one\n\n").park(),
+    );
     let client = stack.signed_in("admin").await;
     let token = stack.token_of(&client).await;
-    let mut events = client.get("/echo/events").header("Accept", "text/event-stream").stream().await;
+    let mut events = client
+        .get("/echo/events")
+        .header("Accept", "text/event-stream")
+        .stream()
+        .await;
     assert_eq!(events.text().await, "data: one\n\n");
     stack.revoke(&token).await;
     let end = takes_at_most(SOON, "an idle event stream is cut", events.chunk()).await;
@@ -111,15 +138,38 @@ async fn a_live_event_stream_is_cut_when_its_session_is_revoked() {
 async fn a_download_that_goes_on_is_cut_when_its_session_is_revoked() {
     let stack = Stack::start().await;
     let start = "start ".repeat(2000);
-    stack.echo.on("/file", Script::promising("application/octet-stream", 1_000_000).write(&start).park());
+    stack.echo.on(
+        "/file",
+        Script::promising("application/octet-stream", 1_000_000)
+            .write(&start)
+            .park(),
+    );
     let client = stack.signed_in("admin").await;
     let session = stack.session_of(&client).await;
     let mut download = client.get("/echo/file").stream().await;
     assert!(download.text().await.starts_with("start"));
     stack.revoke_as_python(&session).await;
-    let rest = async { while let Some(_piece) = download.chunk().await? {} Ok::<_, reqwest::Error>(()) };
+    let rest = async {
+        while let Some(_piece) = download.chunk().await? {}
+        Ok::<_, reqwest::Error>(())
+    };
     let end = takes_at_most(SOON, "the download is cut", rest).await;
     assert!(end.is_err(), "the client notices that it is not whole: {end:?}");
+}
+
+#[tokio::test]
+async fn a_revocation_counts_while_core_is_down() {
+    let stack = Stack::start().await;
+    let (one, two) = (stack.signed_in("admin").await, stack.signed_in("client").await);
+    let session = stack.session_of(&one).await;
+    stack.relay(Part::Core).cut().await;
+    stack.revoke_as_python(&session).await;
+    refused_soon(&one).await;
+    assert_eq!(
+        two.fetch("/plain/x").await.status,
+        200,
+        "and nobody else is signed out"
+    );
 }
 
 #[tokio::test]
@@ -136,7 +186,11 @@ async fn a_revocation_while_the_feed_is_lost_is_never_missed() {
         503 => None,
         status => Some(status),
     };
-    assert_eq!(eventually("Redis is back", told).await, 401, "the first answer after the outage is no");
+    assert_eq!(
+        eventually("Redis is back", told).await,
+        401,
+        "the first answer after the outage is no"
+    );
 }
 
 #[tokio::test]
@@ -152,16 +206,28 @@ async fn a_revocation_that_a_stalled_feed_withholds_is_seen_within_the_heartbeat
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    takes_at_most(Duration::from_secs(3), "a silent feed is no feed", no_longer_believed).await;
+    takes_at_most(
+        Duration::from_secs(3),
+        "a silent feed is no feed",
+        no_longer_believed,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn in_strict_mode_every_request_asks_redis() {
-    let stack = Stack::builder().configure(|config| config.sessions.strict = true).start().await;
+    let stack = Stack::builder()
+        .configure(|config| config.sessions.strict = true)
+        .start()
+        .await;
     let client = stack.signed_in("admin").await;
     let session = stack.session_of(&client).await;
     stack.revoke_as_python(&session).await;
-    assert_eq!(client.fetch("/plain/x").await.status, 401, "the very next request");
+    assert_eq!(
+        client.fetch("/plain/x").await.status,
+        401,
+        "the very next request"
+    );
 }
 
 #[tokio::test]

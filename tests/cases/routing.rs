@@ -19,7 +19,13 @@ async fn the_longest_prefix_wins() {
     let stack = Stack::start().await;
     let client = stack.signed_in("admin").await;
     client.fetch("/echo/deep/x").await;
-    assert_eq!((stack.second.last().target(), stack.second.last().header("x-forwarded-prefix")), ("/x", "/echo/deep"));
+    assert_eq!(
+        (
+            stack.second.last().target(),
+            stack.second.last().header("x-forwarded-prefix")
+        ),
+        ("/x", "/echo/deep")
+    );
     client.fetch("/echo/deeper").await;
     assert_eq!(stack.echo.last().target(), "/deeper");
     client.fetch("/echo/de").await;
@@ -30,7 +36,11 @@ async fn the_longest_prefix_wins() {
 async fn a_service_without_its_slash_is_redirected_to_it_with_its_query() {
     let stack = Stack::start().await;
     let client = stack.signed_in("admin").await;
-    for (path, expected) in [("/echo", "/echo/"), ("/echo?a=1&a=2", "/echo/?a=1&a=2"), ("/echo/deep", "/echo/deep/")] {
+    for (path, expected) in [
+        ("/echo", "/echo/"),
+        ("/echo?a=1&a=2", "/echo/?a=1&a=2"),
+        ("/echo/deep", "/echo/deep/"),
+    ] {
         let answer = client.visit(path).send().await;
         assert!((301..=308).contains(&answer.status), "{path}: {answer:?}");
         assert_eq!(answer.leads_to(), expected);
@@ -42,15 +52,28 @@ async fn core_nexus_and_keycloak_of_the_registry_are_never_mounted() {
     let stack = Stack::start().await;
     let client = stack.signed_in("admin").await;
     for path in [
-        "/core/", "/core/health", "/core/service-token", "/core/.well-known/jwks.json", "/nexus/", "/nexus/x",
-        "/keycloak/", "/keycloak/health", "/CORE/", "/%63ore/health", "/core%2Fhealth", "/core;x/health",
+        "/core/",
+        "/core/health",
+        "/core/service-token",
+        "/core/.well-known/jwks.json",
+        "/nexus/",
+        "/nexus/x",
+        "/keycloak/",
+        "/keycloak/health",
+        "/CORE/",
+        "/%63ore/health",
+        "/core%2Fhealth",
+        "/core;x/health",
     ] {
         let answer = client.fetch(path).await;
         assert_eq!(answer.status, 404, "{path}: {answer:?}");
     }
     let page = client.navigate("/template/").await.text();
     for name in ["core", "nexus", "keycloak"] {
-        assert!(!page.contains(&format!("href=\"/{name}/")), "{name} is in the menu");
+        assert!(
+            !page.contains(&format!("href=\"/{name}/")),
+            "{name} is in the menu"
+        );
     }
 }
 
@@ -63,10 +86,16 @@ async fn an_unknown_service_is_named_in_a_404_and_escaped() {
     assert_eq!(answer.json()["detail"], "Service 'nothing' not found.");
     let page = client.navigate("/nothing").await;
     assert!(page.status == 404 && page.is_page(), "{page:?}");
-    assert!(page.text().contains("Service &#39;nothing&#39; not found.") || page.text().contains("Service 'nothing' not found."));
+    assert!(
+        page.text().contains("Service &#39;nothing&#39; not found.")
+            || page.text().contains("Service 'nothing' not found.")
+    );
     for evil in ["/%3Cscript%3Ealert(1)%3C%2Fscript%3E/", "/'%22onload=alert(1)/"] {
         let text = client.navigate(evil).await.text();
-        assert!(!text.contains("<script>alert") && !text.contains("\"onload="), "{text}");
+        assert!(
+            !text.contains("<script>alert") && !text.contains("\"onload="),
+            "{text}"
+        );
     }
 }
 
@@ -75,7 +104,10 @@ async fn no_prefix_shadows_a_door_of_the_gateways_own() {
     let stack = Stack::builder()
         .configure(|config| {
             for (service, prefix) in [("second", "/login"), ("deep", "/static"), ("hidden", "/logout")] {
-                let found = config.services.iter_mut().find(|found| found.name.as_str() == service);
+                let found = config
+                    .services
+                    .iter_mut()
+                    .find(|found| found.name.as_str() == service);
                 found.expect("a service").prefix = prefix.to_owned();
             }
         })
@@ -90,7 +122,10 @@ async fn no_prefix_shadows_a_door_of_the_gateways_own() {
 
 #[tokio::test]
 async fn configured_redirects_keep_the_query() {
-    let redirect = |from: &str, to: &str| hivematrix_gateway::config::Redirect { from: from.to_owned(), to: to.to_owned() };
+    let redirect = |from: &str, to: &str| hivematrix_gateway::config::Redirect {
+        from: from.to_owned(),
+        to: to.to_owned(),
+    };
     let stack = Stack::builder()
         .configure(move |config| config.redirects = vec![redirect("/helpdesk", "/beacon/helpdesk")])
         .start()
@@ -105,8 +140,14 @@ async fn configured_redirects_keep_the_query() {
 async fn every_method_reaches_the_backend_with_its_body() {
     let stack = Stack::start().await;
     let client = stack.signed_in("admin").await;
-    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"] {
-        let body = if matches!(method, "GET" | "HEAD") { "" } else { "{\"a\":1}" };
+    for method in [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT",
+    ] {
+        let body = if matches!(method, "GET" | "HEAD") {
+            ""
+        } else {
+            "{\"a\":1}"
+        };
         let answer = client.script(method, "/echo/thing").body(body).send().await;
         assert_eq!(answer.status, 200, "{method}: {answer:?}");
         let seen = stack.echo.last();
@@ -122,7 +163,11 @@ async fn a_connection_to_a_backend_is_used_again() {
     for request in 0..20 {
         assert_eq!(client.fetch(&format!("/echo/{request}")).await.status, 200);
     }
-    assert!(stack.echo.connections() <= before + 1, "20 requests took {} connections", stack.echo.connections() - before);
+    assert!(
+        stack.echo.connections() <= before + 1,
+        "20 requests took {} connections",
+        stack.echo.connections() - before
+    );
 }
 
 #[tokio::test]
@@ -141,9 +186,18 @@ async fn a_signed_in_request_asks_core_nothing() {
 async fn the_status_and_headers_of_a_backend_pass_as_they_are() {
     let stack = Stack::start().await;
     let teapot = Script::text("text/plain", "short and stout").with_status(418);
-    stack.echo.on("/tea", teapot.header("X-Custom", "a").header("X-Custom", "b").header("ETag", "\"v1\""));
+    stack.echo.on(
+        "/tea",
+        teapot
+            .header("X-Custom", "a")
+            .header("X-Custom", "b")
+            .header("ETag", "\"v1\""),
+    );
     let answer = stack.signed_in("admin").await.fetch("/echo/tea").await;
     assert_eq!((answer.status, answer.text().as_str()), (418, "short and stout"));
     assert_eq!(answer.all("x-custom"), ["a", "b"]);
-    assert_eq!((answer.header("etag"), answer.header("content-length")), ("\"v1\"", "15"));
+    assert_eq!(
+        (answer.header("etag"), answer.header("content-length")),
+        ("\"v1\"", "15")
+    );
 }

@@ -9,21 +9,34 @@ async fn messages_pass_both_ways() {
     let stack = Stack::start().await;
     stack.echo.on("/socket", Script::websocket());
     let client = stack.signed_in("client").await;
-    let mut socket = stack.websocket(&client, "/echo/socket?room=1&room=2").await.expect("a WebSocket");
+    let mut socket = stack
+        .websocket(&client, "/echo/socket?room=1&room=2")
+        .await
+        .expect("a WebSocket");
     for text in ["hello", "", "Grüße", &"x".repeat(100_000)] {
         assert_eq!(socket.says(text).await, text);
     }
     let seen = stack.echo.last();
     assert_eq!(seen.target(), "/socket?room=1&room=2");
-    assert_eq!((seen.header("x-forwarded-prefix"), seen.header("upgrade")), ("/echo", "websocket"));
-    assert!(seen.header("authorization").starts_with("Bearer ") && !seen.head.contains("__Host-"), "{}", seen.head);
+    assert_eq!(
+        (seen.header("x-forwarded-prefix"), seen.header("upgrade")),
+        ("/echo", "websocket")
+    );
+    assert!(
+        seen.header("authorization").starts_with("Bearer ") && !seen.head.contains("__Host-"),
+        "{}",
+        seen.head
+    );
 }
 
 #[tokio::test]
 async fn a_websocket_needs_a_session() {
     let stack = Stack::start().await;
     stack.echo.on("/socket", Script::websocket());
-    assert_eq!(stack.websocket(&stack.client(), "/echo/socket").await.err(), Some(401));
+    assert_eq!(
+        stack.websocket(&stack.client(), "/echo/socket").await.err(),
+        Some(401)
+    );
     assert!(stack.echo.seen().is_empty());
 }
 
@@ -41,7 +54,10 @@ async fn a_silent_websocket_outlives_the_timeouts_of_requests() {
         .await;
     stack.echo.on("/socket", Script::websocket());
     let client = stack.signed_in("client").await;
-    let mut socket = stack.websocket(&client, "/echo/socket").await.expect("a WebSocket");
+    let mut socket = stack
+        .websocket(&client, "/echo/socket")
+        .await
+        .expect("a WebSocket");
     assert_eq!(socket.says("before").await, "before");
     tokio::time::sleep(Duration::from_millis(800)).await;
     assert_eq!(socket.says("after").await, "after");
@@ -50,7 +66,9 @@ async fn a_silent_websocket_outlives_the_timeouts_of_requests() {
 #[tokio::test]
 async fn a_backend_that_refuses_the_upgrade_is_heard() {
     let stack = Stack::start().await;
-    stack.echo.on("/socket", Script::text("text/plain", "no").with_status(403));
+    stack
+        .echo
+        .on("/socket", Script::text("text/plain", "no").with_status(403));
     let client = stack.signed_in("client").await;
     assert_eq!(stack.websocket(&client, "/echo/socket").await.err(), Some(403));
 }
@@ -60,13 +78,24 @@ async fn a_websocket_that_either_side_closes_is_closed_on_the_other() {
     let stack = Stack::start().await;
     stack.echo.on("/socket", Script::websocket());
     let client = stack.signed_in("client").await;
-    let mut socket = stack.websocket(&client, "/echo/socket").await.expect("a WebSocket");
+    let mut socket = stack
+        .websocket(&client, "/echo/socket")
+        .await
+        .expect("a WebSocket");
     socket.says("hello").await;
     drop(socket);
     let freed = async || (stack.echo.open_connections() == 0).then_some(());
     eventually("the backend's side is closed", freed).await;
-    let mut socket = stack.websocket(&client, "/echo/socket").await.expect("a WebSocket");
+    let mut socket = stack
+        .websocket(&client, "/echo/socket")
+        .await
+        .expect("a WebSocket");
     socket.says("hello").await;
     stack.relay(hivematrix_tests::Part::Echo).cut().await;
-    hivematrix_tests::takes_at_most(Duration::from_secs(2), "the client's side is closed", socket.ended()).await;
+    hivematrix_tests::takes_at_most(
+        Duration::from_secs(2),
+        "the client's side is closed",
+        socket.ended(),
+    )
+    .await;
 }

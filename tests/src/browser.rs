@@ -27,19 +27,29 @@ impl Browser {
     /// # Panics
     /// If Chromium or chromedriver is not installed, or does not start.
     pub async fn start() -> Self {
-        let chromium = find(&["chromium", "chromium-browser", "google-chrome", "chrome"], "chromium");
+        let chromium = find(
+            &["chromium", "chromium-browser", "google-chrome", "chrome"],
+            "chromium",
+        );
         let chromedriver = find(&["chromedriver"], "chromium-driver");
         let profile = tempfile::tempdir().expect("a folder for the browser's profile");
         let port = free_port();
         let mut command = Command::new(chromedriver);
-        command.arg(format!("--port={port}")).env("TMPDIR", profile.path()).env("HOME", profile.path());
+        command
+            .arg(format!("--port={port}"))
+            .env("TMPDIR", profile.path())
+            .env("HOME", profile.path());
         let driver = Program::start(&mut command);
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities(&chromium, &profile));
         let address = format!("http://127.0.0.1:{port}");
         let connect = async || builder.connect(&address).await.ok();
         let client = crate::eventually("chromedriver starts a browser", connect).await;
-        Self { client, _driver: driver, _profile: profile }
+        Self {
+            client,
+            _driver: driver,
+            _profile: profile,
+        }
     }
 
     /// Goes to a URL and waits for its load event.
@@ -55,7 +65,10 @@ impl Browser {
     /// # Panics
     /// If the browser cannot.
     pub async fn reload(&self) {
-        self.client.refresh().await.expect("the browser loads the page again");
+        self.client
+            .refresh()
+            .await
+            .expect("the browser loads the page again");
     }
 
     /// The path of the current page.
@@ -63,7 +76,12 @@ impl Browser {
     /// # Panics
     /// If the browser does not say.
     pub async fn path(&self) -> String {
-        self.client.current_url().await.expect("the current URL").path().to_owned()
+        self.client
+            .current_url()
+            .await
+            .expect("the current URL")
+            .path()
+            .to_owned()
     }
 
     /// Waits for an element.
@@ -83,7 +101,11 @@ impl Browser {
     /// # Panics
     /// If it is not there.
     pub async fn type_into(&self, selector: &str, text: &str) {
-        self.find(selector).await.send_keys(text).await.expect("a field to type into");
+        self.find(selector)
+            .await
+            .send_keys(text)
+            .await
+            .expect("a field to type into");
     }
 
     /// Clicks.
@@ -91,7 +113,11 @@ impl Browser {
     /// # Panics
     /// If there is nothing to click.
     pub async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.expect("something to click");
+        self.find(selector)
+            .await
+            .click()
+            .await
+            .expect("something to click");
     }
 
     /// Runs a script in the page; `return` gives its value.
@@ -99,7 +125,10 @@ impl Browser {
     /// # Panics
     /// If it throws.
     pub async fn run(&self, script: &str) -> Value {
-        self.client.execute(script, Vec::new()).await.expect("a script that runs")
+        self.client
+            .execute(script, Vec::new())
+            .await
+            .expect("a script that runs")
     }
 
     /// Waits until a script's expression is true.
@@ -117,7 +146,10 @@ impl Browser {
     /// # Panics
     /// If the browser does not.
     pub async fn resize(&self, width: u32, height: u32) {
-        self.client.set_window_size(width, height).await.expect("a window to resize");
+        self.client
+            .set_window_size(width, height)
+            .await
+            .expect("a window to resize");
     }
 
     /// What the console has said at the level of an error since the last call.
@@ -125,10 +157,16 @@ impl Browser {
     /// # Panics
     /// If the browser does not say.
     pub async fn console_errors(&self) -> Vec<String> {
-        let entries = self.client.issue_cmd(ConsoleLog).await.expect("the console's log");
+        let entries = self
+            .client
+            .issue_cmd(ConsoleLog)
+            .await
+            .expect("the console's log");
         let entries = entries.as_array().cloned().unwrap_or_default();
         let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        errors.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
+        errors
+            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// Writes a picture of the window into `HIVEMATRIX_SCREENSHOTS`, or `target/screenshots`.
@@ -171,7 +209,10 @@ fn capabilities(chromium: &std::path::Path, profile: &TempDir) -> Capabilities {
     let mut capabilities = Capabilities::new();
     capabilities.insert("browserName".into(), json!("chrome"));
     capabilities.insert("acceptInsecureCerts".into(), json!(true));
-    capabilities.insert("goog:chromeOptions".into(), json!({ "binary": chromium, "args": arguments }));
+    capabilities.insert(
+        "goog:chromeOptions".into(),
+        json!({ "binary": chromium, "args": arguments }),
+    );
     capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     capabilities
 }

@@ -30,6 +30,9 @@ pub async fn takes_at_most<T>(bound: Duration, what: &str, work: impl Future<Out
     let began = Instant::now();
     match timeout(bound, work).await {
         Ok(outcome) => outcome,
-        Err(_) => panic!("{what}: not done after {:?}, the bound is {bound:?}", began.elapsed()),
+        Err(_) => panic!(
+            "{what}: not done after {:?}, the bound is {bound:?}",
+            began.elapsed()
+        ),
     }
 }

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection, for what no HTTP library would send.
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use tokio::net::TcpStream;
 
 use crate::tls::Certificate;
@@ -14,9 +14,15 @@ pub struct Http2 {
 
 impl Http2 {
     pub(crate) async fn connect(address: std::net::SocketAddr, certificate: &Certificate) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the gateway accepts connections");
+        let stream = TcpStream::connect(address)
+            .await
+            .expect("the gateway accepts connections");
         let stream = certificate.connect(stream, &["h2"]).await;
-        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "the gateway offers HTTP/2");
+        assert_eq!(
+            stream.get_ref().1.alpn_protocol(),
+            Some(&b"h2"[..]),
+            "the gateway offers HTTP/2"
+        );
         let (send, connection) = h2::client::handshake(stream).await.expect("an HTTP/2 connection");
         let task = tokio::spawn(async move {
             let _ = connection.await;
@@ -24,27 +30,40 @@ impl Http2 {
         Self { send, task }
     }
 
-    /// Sends a request without a body; status and body of the answer.
+    /// Sends a request without a body.
     ///
     /// # Errors
     /// What the gateway did to the stream instead of answering.
-    ///
-    /// # Panics
-    /// If the connection is gone.
-    pub async fn send(&mut self, request: Request<()>) -> Result<(u16, String), h2::Error> {
+    pub async fn send(&mut self, request: Request<()>) -> Result<Http2Answer, h2::Error> {
         let mut ready = self.send.clone().ready().await?;
         let (answer, _) = ready.send_request(request, true)?;
-        let answer = answer.await?;
-        let status = answer.status().as_u16();
-        let mut body = answer.into_body();
+        let (head, mut body) = answer.await?.into_parts();
         let mut text = Vec::new();
         while let Some(piece) = body.data().await {
             let piece = piece?;
             let _ = body.flow_control().release_capacity(piece.len());
             text.extend_from_slice(&piece);
         }
-        Ok((status, String::from_utf8_lossy(&text).into_owned()))
+        Ok(Http2Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8_lossy(&text).into_owned(),
+            trailers: body.trailers().await?.unwrap_or_default(),
+        })
     }
+}
+
+/// An answer with its trailers.
+#[derive(Clone, Debug)]
+pub struct Http2Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+    /// What came behind the body.
+    pub trailers: HeaderMap,
 }
 
 impl Drop for Http2 {

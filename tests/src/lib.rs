@@ -48,7 +48,7 @@ pub use backend::{Backend, Gate, Script, Seen};
 pub use browser::Browser;
 pub use client::{Answer, Ask, Client, Streaming};
 pub use eventually::{eventually, takes_at_most};
-pub use http2::Http2;
+pub use http2::{Http2, Http2Answer};
 pub use logs::{LogLine, Logs};
 pub use ports::free_port;
 pub use raw::{Raw, RawAnswer};

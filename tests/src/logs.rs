@@ -51,7 +51,10 @@ impl Logs {
     /// The gateway's access log so far: one line per request that has ended.
     #[must_use]
     pub fn access(&self) -> Vec<LogLine> {
-        self.all().into_iter().filter(|line| line.target == "hivematrix::access").collect()
+        self.all()
+            .into_iter()
+            .filter(|line| line.target == "hivematrix::access")
+            .collect()
     }
 
     /// Everything as one text, to search for what must not be in it.
@@ -80,7 +83,11 @@ impl<S: Subscriber> Layer<S> for Logs {
         }
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let line = LogLine { level: *metadata.level(), target: metadata.target().to_owned(), fields: fields.0 };
+        let line = LogLine {
+            level: *metadata.level(),
+            target: metadata.target().to_owned(),
+            fields: fields.0,
+        };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 }

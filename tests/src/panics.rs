@@ -26,5 +26,9 @@ pub(crate) fn raise() {
         return;
     }
     let panics = PANICS.with(|panics| std::mem::take(&mut *panics.borrow_mut()));
-    assert!(panics.is_empty(), "a spawned task panicked: {}", panics.join("\n"));
+    assert!(
+        panics.is_empty(),
+        "a spawned task panicked: {}",
+        panics.join("\n")
+    );
 }

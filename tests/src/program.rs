@@ -12,9 +12,11 @@ pub(crate) struct Program(Child);
 /// With one sentence that says which package to install.
 pub(crate) fn find(names: &[&str], package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = names
-        .iter()
-        .find_map(|name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()));
+    let found = names.iter().find_map(|name| {
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(name))
+            .find(|file| file.is_file())
+    });
     match found {
         Some(file) => file,
         None => panic!(
@@ -30,7 +32,10 @@ impl Program {
     /// # Panics
     /// If it cannot be started.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let quiet = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         match quiet.spawn() {
             Ok(child) => Self(child),
             Err(error) => panic!("cannot start {}: {error}", command.get_program().display()),

@@ -39,9 +39,15 @@ impl RawAnswer {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr, authority: &str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the gateway accepts connections");
+        let stream = TcpStream::connect(address)
+            .await
+            .expect("the gateway accepts connections");
         let _ = stream.set_nodelay(true);
-        Self { stream, buffer: Vec::new(), authority: authority.to_owned() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+            authority: authority.to_owned(),
+        }
     }
 
     /// Sends text, with `{host}` replaced by the public origin's authority. Line ends are those of the text.
@@ -50,7 +56,10 @@ impl Raw {
     /// If the gateway has closed the connection already.
     pub async fn send(&mut self, text: &str) {
         let text = text.replace("{host}", &self.authority);
-        self.stream.write_all(text.as_bytes()).await.expect("the gateway reads");
+        self.stream
+            .write_all(text.as_bytes())
+            .await
+            .expect("the gateway reads");
     }
 
     /// Sends bytes; false if the gateway has closed the connection.
@@ -65,8 +74,14 @@ impl Raw {
     pub async fn answer(&mut self) -> RawAnswer {
         match timeout(Duration::from_secs(10), self.read_answer(false)).await {
             Ok(Some(answer)) => answer,
-            Ok(None) => panic!("the connection ended without an answer: {:?}", String::from_utf8_lossy(&self.buffer)),
-            Err(_) => panic!("no answer within 10 s: {:?}", String::from_utf8_lossy(&self.buffer)),
+            Ok(None) => panic!(
+                "the connection ended without an answer: {:?}",
+                String::from_utf8_lossy(&self.buffer)
+            ),
+            Err(_) => panic!(
+                "no answer within 10 s: {:?}",
+                String::from_utf8_lossy(&self.buffer)
+            ),
         }
     }
 
@@ -84,7 +99,9 @@ impl Raw {
     /// # Panics
     /// If neither happens within 10 s.
     pub async fn answer_or_end(&mut self) -> Option<RawAnswer> {
-        timeout(Duration::from_secs(10), self.read_answer(false)).await.expect("an answer or the end within 10 s")
+        timeout(Duration::from_secs(10), self.read_answer(false))
+            .await
+            .expect("an answer or the end within 10 s")
     }
 
     /// The next answer, or none if the gateway closes without one within this time.
@@ -120,8 +137,16 @@ impl Raw {
                 return None;
             }
         };
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        let mut answer = RawAnswer { status, head, body: String::new() };
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or(0);
+        let mut answer = RawAnswer {
+            status,
+            head,
+            body: String::new(),
+        };
         if !head_only && !matches!(status, 101 | 204 | 304) {
             answer.body = self.body(&answer).await;
         }

@@ -29,7 +29,12 @@ impl Redis {
             let port = free_port();
             let mut program = launch(port, &folder);
             if let Some(connection) = answers(port, &mut program).await {
-                return Self { program: Some(program), folder, port, connection };
+                return Self {
+                    program: Some(program),
+                    folder,
+                    port,
+                    connection,
+                };
             }
         }
         panic!("redis-server was started five times and never answered");
@@ -76,7 +81,11 @@ impl Redis {
     /// If Redis does not answer.
     pub async fn get(&self, key: &str) -> Option<String> {
         let mut client = self.client();
-        redis::cmd("GET").arg(key).query_async(&mut client).await.expect("GET")
+        redis::cmd("GET")
+            .arg(key)
+            .query_async(&mut client)
+            .await
+            .expect("GET")
     }
 
     /// All keys of a pattern, sorted.
@@ -85,7 +94,11 @@ impl Redis {
     /// If Redis does not answer.
     pub async fn keys(&self, pattern: &str) -> Vec<String> {
         let mut client = self.client();
-        let mut keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut client).await.expect("KEYS");
+        let mut keys: Vec<String> = redis::cmd("KEYS")
+            .arg(pattern)
+            .query_async(&mut client)
+            .await
+            .expect("KEYS");
         keys.sort();
         keys
     }
@@ -96,7 +109,12 @@ impl Redis {
     /// If Redis does not answer.
     pub async fn set_keeping_ttl(&self, key: &str, value: &str) {
         let mut client = self.client();
-        let done = redis::cmd("SET").arg(key).arg(value).arg("KEEPTTL").query_async::<()>(&mut client).await;
+        let done = redis::cmd("SET")
+            .arg(key)
+            .arg(value)
+            .arg("KEEPTTL")
+            .query_async::<()>(&mut client)
+            .await;
         done.expect("SET KEEPTTL");
     }
 
@@ -106,7 +124,11 @@ impl Redis {
     /// If Redis does not answer.
     pub async fn delete(&self, key: &str) {
         let mut client = self.client();
-        redis::cmd("DEL").arg(key).query_async::<()>(&mut client).await.expect("DEL");
+        redis::cmd("DEL")
+            .arg(key)
+            .query_async::<()>(&mut client)
+            .await
+            .expect("DEL");
     }
 
     /// Seconds a key has left.
@@ -115,14 +137,27 @@ impl Redis {
     /// If Redis does not answer.
     pub async fn ttl(&self, key: &str) -> i64 {
         let mut client = self.client();
-        redis::cmd("TTL").arg(key).query_async(&mut client).await.expect("TTL")
+        redis::cmd("TTL")
+            .arg(key)
+            .query_async(&mut client)
+            .await
+            .expect("TTL")
     }
 }
 
 fn launch(port: u16, folder: &TempDir) -> Program {
     let mut command = Command::new(find(&["redis-server"], "redis-server"));
     command.current_dir(folder.path());
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]);
     command.args(["--io-threads", "1", "--databases", "1"]);
     Program::start(&mut command)
 }
@@ -133,7 +168,10 @@ async fn answers(port: u16, program: &mut Program) -> Option<MultiplexedConnecti
     let end = Instant::now() + Duration::from_secs(10);
     while Instant::now() < end && !program.has_ended() {
         if let Ok(mut connection) = client.get_multiplexed_async_connection().await
-            && let Ok(info) = redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await
+            && let Ok(info) = redis::cmd("INFO")
+                .arg("server")
+                .query_async::<String>(&mut connection)
+                .await
         {
             let ours = format!("process_id:{}\r", program.id());
             return info.contains(&ours).then_some(connection);

@@ -45,9 +45,20 @@ impl Relay {
         };
         let (way, changes) = watch::channel(Way::Open);
         let (accepted, open) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let line = Line { target, changes, accepted: accepted.clone(), open: open.clone() };
+        let line = Line {
+            target,
+            changes,
+            accepted: accepted.clone(),
+            open: open.clone(),
+        };
         let task = tokio::spawn(line.run(listener, address));
-        Self { address, way, accepted, open, task }
+        Self {
+            address,
+            way,
+            accepted,
+            open,
+            task,
+        }
     }
 
     /// Where it listens.
@@ -169,7 +180,9 @@ async fn relay(near: TcpStream, target: SocketAddr, mut changes: watch::Receiver
     if changes.wait_for(|way| *way == Way::Open).await.is_err() {
         return;
     }
-    let Ok(far) = TcpStream::connect(target).await else { return };
+    let Ok(far) = TcpStream::connect(target).await else {
+        return;
+    };
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();

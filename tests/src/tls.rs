@@ -52,14 +52,21 @@ impl Certificate {
 
     /// A TLS connection that offers these protocols.
     pub(crate) async fn connect(&self, stream: TcpStream, protocols: &[&str]) -> TlsStream<TcpStream> {
-        let certificate = rustls::pki_types::CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("a certificate");
+        let certificate =
+            rustls::pki_types::CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("a certificate");
         let mut roots = RootCertStore::empty();
         roots.add(certificate).expect("a certificate to trust");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut config = builder.expect("TLS 1.2 and 1.3").with_root_certificates(roots).with_no_client_auth();
+        let mut config = builder
+            .expect("TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let name = ServerName::try_from("localhost").expect("a name");
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("a TLS handshake")
+        TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .expect("a TLS handshake")
     }
 }

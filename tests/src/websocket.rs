@@ -29,13 +29,22 @@ impl WebSocket {
     ///
     /// # Errors
     /// The status that came instead.
-    pub(crate) async fn open(stream: Box<dyn Duplex>, url: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+    pub(crate) async fn open(
+        stream: Box<dyn Duplex>,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, u16> {
         let mut request = url.into_client_request().expect("a WebSocket URL");
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
-            request.headers_mut().append(name, HeaderValue::from_str(value).expect("a header value"));
+            request
+                .headers_mut()
+                .append(name, HeaderValue::from_str(value).expect("a header value"));
         }
-        match timeout(Duration::from_secs(10), client_async(request, stream)).await.expect("an answer within 10 s") {
+        match timeout(Duration::from_secs(10), client_async(request, stream))
+            .await
+            .expect("an answer within 10 s")
+        {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("no WebSocket, and no answer either: {error}"),
@@ -47,7 +56,10 @@ impl WebSocket {
     /// # Panics
     /// If none comes within 10 s.
     pub async fn says(&mut self, text: &str) -> String {
-        self.0.send(Message::text(text)).await.expect("the socket is open");
+        self.0
+            .send(Message::text(text))
+            .await
+            .expect("the socket is open");
         match timeout(Duration::from_secs(10), self.0.next()).await {
             Ok(Some(Ok(Message::Text(back)))) => back.to_string(),
             other => panic!("no text came back: {other:?}"),

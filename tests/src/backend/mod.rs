@@ -36,7 +36,10 @@ pub(crate) struct Memory {
 
 impl Memory {
     fn script(&self, path: &str) -> Script {
-        lock(&self.scripts).get(path).cloned().unwrap_or_else(Script::echo)
+        lock(&self.scripts)
+            .get(path)
+            .cloned()
+            .unwrap_or_else(Script::echo)
     }
 
     fn remember(&self, seen: Seen) {
@@ -58,7 +61,11 @@ impl Backend {
         let address = listener.local_addr().expect("a bound socket");
         let memory = Arc::new(Memory::default());
         let task = tokio::spawn(accept(listener, memory.clone()));
-        Self { address, memory, task }
+        Self {
+            address,
+            memory,
+            task,
+        }
     }
 
     /// Where it listens.
@@ -91,7 +98,10 @@ impl Backend {
     /// The requests for a path, without regard to their query.
     #[must_use]
     pub fn seen_at(&self, path: &str) -> Vec<Seen> {
-        self.seen().into_iter().filter(|seen| seen.path() == path).collect()
+        self.seen()
+            .into_iter()
+            .filter(|seen| seen.path() == path)
+            .collect()
     }
 
     /// How many connections are open now.

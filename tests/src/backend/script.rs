@@ -51,7 +51,10 @@ pub(super) enum Afterwards {
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
     /// The request is read to its end, then these steps are taken.
-    Answer { steps: Vec<Step>, afterwards: Afterwards },
+    Answer {
+        steps: Vec<Step>,
+        afterwards: Afterwards,
+    },
     /// The steps are taken as soon as the head is there; the body is left where it is.
     AnswerUnread { steps: Vec<Step> },
     /// The request comes back as JSON.
@@ -80,19 +83,31 @@ impl Script {
     /// Sends the request back as JSON: what a backend without a script does.
     #[must_use]
     pub fn echo() -> Self {
-        Self { status: 200, headers: String::new(), deed: Deed::Echo }
+        Self {
+            status: 200,
+            headers: String::new(),
+            deed: Deed::Echo,
+        }
     }
 
     /// Sends each piece of the body back at once, chunked.
     #[must_use]
     pub fn echo_body() -> Self {
-        Self { status: 200, headers: String::new(), deed: Deed::EchoBody }
+        Self {
+            status: 200,
+            headers: String::new(),
+            deed: Deed::EchoBody,
+        }
     }
 
     /// A WebSocket that sends every message back.
     #[must_use]
     pub fn websocket() -> Self {
-        Self { status: 101, headers: String::new(), deed: Deed::WebSocket { steps: Vec::new() } }
+        Self {
+            status: 101,
+            headers: String::new(),
+            deed: Deed::WebSocket { steps: Vec::new() },
+        }
     }
 
     /// A body of this type with its length.
@@ -112,32 +127,64 @@ impl Script {
     /// An empty answer with this status.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        let headers = if status == 204 || status == 304 { "" } else { "Content-Length: 0\r\n" };
-        let deed = Deed::Answer { steps: Vec::new(), afterwards: Afterwards::NextRequest };
-        Self { status, headers: headers.to_owned(), deed }
+        let headers = if status == 204 || status == 304 {
+            ""
+        } else {
+            "Content-Length: 0\r\n"
+        };
+        let deed = Deed::Answer {
+            steps: Vec::new(),
+            afterwards: Afterwards::NextRequest,
+        };
+        Self {
+            status,
+            headers: headers.to_owned(),
+            deed,
+        }
     }
 
     /// A chunked answer, to be continued with [`Script::chunk`].
     #[must_use]
     pub fn chunked(content_type: &str) -> Self {
         let headers = format!("Content-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n");
-        let deed = Deed::Answer { steps: Vec::new(), afterwards: Afterwards::Close };
-        Self { status: 200, headers, deed }
+        let deed = Deed::Answer {
+            steps: Vec::new(),
+            afterwards: Afterwards::Close,
+        };
+        Self {
+            status: 200,
+            headers,
+            deed,
+        }
     }
 
     /// An answer that promises `length` bytes, to be continued with [`Script::write`].
     #[must_use]
     pub fn promising(content_type: &str, length: usize) -> Self {
         let headers = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
-        let deed = Deed::Answer { steps: Vec::new(), afterwards: Afterwards::Close };
-        Self { status: 200, headers, deed }
+        let deed = Deed::Answer {
+            steps: Vec::new(),
+            afterwards: Afterwards::Close,
+        };
+        Self {
+            status: 200,
+            headers,
+            deed,
+        }
     }
 
     /// Exactly these bytes, then the end of the connection.
     #[must_use]
     pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
         let steps = vec![Step::Write(bytes.as_ref().to_vec())];
-        Self { status: 0, headers: String::new(), deed: Deed::Answer { steps, afterwards: Afterwards::Close } }
+        Self {
+            status: 0,
+            headers: String::new(),
+            deed: Deed::Answer {
+                steps,
+                afterwards: Afterwards::Close,
+            },
+        }
     }
 
     /// Takes the request and says nothing, ever.
@@ -231,7 +278,8 @@ impl Script {
 
     fn set_body(&mut self, body: &[u8]) {
         self.headers = self.headers.replace("Content-Length: 0\r\n", "");
-        self.headers.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        self.headers
+            .push_str(&format!("Content-Length: {}\r\n", body.len()));
         if let Deed::Answer { steps, .. } = &mut self.deed {
             steps.push(Step::Write(body.to_vec()));
         }
@@ -242,8 +290,16 @@ impl Script {
         if self.status == 0 {
             return Vec::new();
         }
-        let reason = http::StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
-        format!("HTTP/1.1 {} {}\r\n{}\r\n", self.status, reason.unwrap_or("Unknown"), self.headers).into_bytes()
+        let reason = http::StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|status| status.canonical_reason());
+        format!(
+            "HTTP/1.1 {} {}\r\n{}\r\n",
+            self.status,
+            reason.unwrap_or("Unknown"),
+            self.headers
+        )
+        .into_bytes()
     }
 
     /// Header lines that the case asked for.

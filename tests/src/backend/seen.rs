@@ -18,11 +18,18 @@ struct Body {
 
 impl Seen {
     pub(crate) fn new(head: String) -> Self {
-        Self { head, body: Arc::default() }
+        Self {
+            head,
+            body: Arc::default(),
+        }
     }
 
     pub(crate) fn push(&self, bytes: &[u8]) {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).bytes.extend_from_slice(bytes);
+        self.body
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bytes
+            .extend_from_slice(bytes);
     }
 
     pub(crate) fn complete(&self) {
@@ -65,7 +72,10 @@ impl Seen {
     /// The values of a header.
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<&str> {
-        self.headers().filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+        self.headers()
+            .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .collect()
     }
 
     /// The one value of a header.
@@ -76,7 +86,11 @@ impl Seen {
     pub fn header(&self, name: &str) -> &str {
         match self.all(name)[..] {
             [one] => one,
-            ref other => panic!("{name} has {} values at the backend: {other:?}\n{}", other.len(), self.head),
+            ref other => panic!(
+                "{name} has {} values at the backend: {other:?}\n{}",
+                other.len(),
+                self.head
+            ),
         }
     }
 
@@ -89,7 +103,11 @@ impl Seen {
     /// The body as far as it has come.
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).bytes.clone()
+        self.body
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bytes
+            .clone()
     }
 
     /// Whether the body came to its proper end.

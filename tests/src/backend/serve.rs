@@ -21,14 +21,20 @@ struct Wire {
 
 /// Serves until either side has enough.
 pub(super) async fn connection(stream: TcpStream, memory: &Memory) -> io::Result<()> {
-    let mut wire = Wire { stream, buffer: Vec::new() };
+    let mut wire = Wire {
+        stream,
+        buffer: Vec::new(),
+    };
     while let Some(head) = wire.head().await? {
         let seen = Seen::new(head);
         memory.remember(seen.clone());
         let script = memory.script(seen.path());
         let head = script.head();
         match script.deed {
-            Deed::Answer { ref steps, afterwards } => {
+            Deed::Answer {
+                ref steps,
+                afterwards,
+            } => {
                 wire.body(&seen).await?;
                 wire.stream.write_all(&head).await?;
                 if seen.method() == "HEAD" {
@@ -89,10 +95,18 @@ impl Wire {
         if seen.is_complete() {
             return Ok(None);
         }
-        if seen.all("transfer-encoding").iter().any(|coding| coding.eq_ignore_ascii_case("chunked")) {
+        if seen
+            .all("transfer-encoding")
+            .iter()
+            .any(|coding| coding.eq_ignore_ascii_case("chunked"))
+        {
             return self.chunk(seen).await;
         }
-        let length: usize = seen.all("content-length").first().and_then(|value| value.parse().ok()).unwrap_or(0);
+        let length: usize = seen
+            .all("content-length")
+            .first()
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0);
         let missing = length.saturating_sub(seen.body().len());
         if missing == 0 {
             seen.complete();
@@ -108,7 +122,8 @@ impl Wire {
     async fn chunk(&mut self, seen: &Seen) -> io::Result<Option<Vec<u8>>> {
         let size = self.line().await?;
         let size = size.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        let size =
+            usize::from_str_radix(size, 16).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
         if size == 0 {
             while !self.line().await?.is_empty() {}
             seen.complete();
@@ -167,7 +182,9 @@ impl Wire {
         let json = serde_json::json!({ "line": seen.line(), "headers": headers, "body": body }).to_string();
         let extra = script.extra_headers();
         let length = json.len();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{extra}\r\n");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{extra}\r\n"
+        );
         self.stream.write_all(head.as_bytes()).await?;
         if seen.method() != "HEAD" {
             self.stream.write_all(json.as_bytes()).await?;
@@ -177,8 +194,9 @@ impl Wire {
 
     async fn echo_body(&mut self, seen: &Seen, script: &Script) -> io::Result<()> {
         let extra = script.extra_headers();
-        let head =
-            format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n{extra}\r\n");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n{extra}\r\n"
+        );
         self.stream.write_all(head.as_bytes()).await?;
         while let Some(piece) = self.piece(seen).await? {
             seen.push(&piece);
@@ -191,7 +209,12 @@ impl Wire {
     }
 
     async fn websocket(mut self, seen: &Seen, script: &Script) -> io::Result<()> {
-        let key = seen.all("sec-websocket-key").first().copied().unwrap_or_default().to_owned();
+        let key = seen
+            .all("sec-websocket-key")
+            .first()
+            .copied()
+            .unwrap_or_default()
+            .to_owned();
         let accept = derive_accept_key(key.as_bytes());
         let extra = script.extra_headers();
         let head = format!(
@@ -199,7 +222,8 @@ impl Wire {
              Sec-WebSocket-Accept: {accept}\r\n{extra}\r\n"
         );
         self.stream.write_all(head.as_bytes()).await?;
-        let mut socket = WebSocketStream::from_partially_read(self.stream, self.buffer, Role::Server, None).await;
+        let mut socket =
+            WebSocketStream::from_partially_read(self.stream, self.buffer, Role::Server, None).await;
         while let Some(Ok(message)) = socket.next().await {
             if (message.is_text() || message.is_binary()) && socket.send(message).await.is_err() {
                 break;

@@ -45,15 +45,24 @@ impl Answer {
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
-        let first = values.next().map_or("", |value| value.to_str().unwrap_or("<not printable>"));
-        assert!(values.next().is_none(), "{name} is there more than once: {self:?}");
+        let first = values
+            .next()
+            .map_or("", |value| value.to_str().unwrap_or("<not printable>"));
+        assert!(
+            values.next().is_none(),
+            "{name} is there more than once: {self:?}"
+        );
         first
     }
 
     /// All values of a header.
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<&str> {
-        self.headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("<not printable>")).collect()
+        self.headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().unwrap_or("<not printable>"))
+            .collect()
     }
 
     /// Whether the body is an HTML page.
@@ -65,7 +74,9 @@ impl Answer {
     /// Whether the body is `application/problem+json` about this answer's status.
     #[must_use]
     pub fn is_problem(&self) -> bool {
-        self.header("content-type").starts_with("application/problem+json") && self.json()["status"] == self.status
+        self.header("content-type")
+            .starts_with("application/problem+json")
+            && self.json()["status"] == self.status
     }
 
     /// Where a redirect leads, as path with query; the whole URL if it leads elsewhere.
@@ -92,14 +103,21 @@ impl Answer {
     pub fn parameter(&self, name: &str) -> String {
         let target = self.url.join(self.header("location")).expect("a URL");
         let found = target.query_pairs().find(|(key, _)| key == name);
-        found.unwrap_or_else(|| panic!("no parameter {name} in {target}")).1.into_owned()
+        found
+            .unwrap_or_else(|| panic!("no parameter {name} in {target}"))
+            .1
+            .into_owned()
     }
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text: String = self.text().chars().take(1500).collect();
-        write!(f, "{} from {}\n{:#?}\n{text}", self.status, self.url, self.headers)
+        write!(
+            f,
+            "{} from {}\n{:#?}\n{text}",
+            self.status, self.url, self.headers
+        )
     }
 }
 
@@ -115,7 +133,12 @@ pub struct Streaming {
 
 impl Streaming {
     pub(super) fn new(url: Url, response: reqwest::Response) -> Self {
-        Self { url, status: response.status().as_u16(), headers: response.headers().clone(), response }
+        Self {
+            url,
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            response,
+        }
     }
 
     /// The next piece of the body; none at its end.
@@ -154,8 +177,19 @@ impl Streaming {
     /// # Errors
     /// If it broke off.
     pub async fn whole(self) -> Result<Answer, reqwest::Error> {
-        let Self { url, response, status, headers } = self;
+        let Self {
+            url,
+            response,
+            status,
+            headers,
+        } = self;
         let version = response.version();
-        Ok(Answer { url, status, headers, version, body: response.bytes().await? })
+        Ok(Answer {
+            url,
+            status,
+            headers,
+            version,
+            body: response.bytes().await?,
+        })
     }
 }

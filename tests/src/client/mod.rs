@@ -48,10 +48,15 @@ impl Client {
             .timeout(Duration::from_secs(30))
             .resolve(&host, address);
         if let Some(pem) = &wire.trust {
-            let certificate = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate in PEM form");
+            let certificate =
+                reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate in PEM form");
             builder = builder.add_root_certificate(certificate);
         }
-        Self { http: builder.build().expect("an HTTP client"), origin, jar: Arc::default() }
+        Self {
+            http: builder.build().expect("an HTTP client"),
+            origin,
+            jar: Arc::default(),
+        }
     }
 
     /// A new browser for a gateway that the case has started as a process: at `origin`, whose name is taken for this
@@ -64,13 +69,23 @@ impl Client {
         let origin = Url::parse(origin).expect("an origin");
         let port = origin.port_or_known_default().expect("a port");
         let address = (std::net::Ipv4Addr::LOCALHOST, port).into();
-        Self::new(origin, address, &Wire { trust: trust.map(str::to_owned) })
+        Self::new(
+            origin,
+            address,
+            &Wire {
+                trust: trust.map(str::to_owned),
+            },
+        )
     }
 
     /// The same settings with an empty jar: another browser.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self { http: self.http.clone(), origin: self.origin.clone(), jar: Arc::default() }
+        Self {
+            http: self.http.clone(),
+            origin: self.origin.clone(),
+            jar: Arc::default(),
+        }
     }
 
     /// A request without any mark of a browser, but with its cookies.
@@ -83,7 +98,11 @@ impl Client {
         if let Some(cookies) = cookies {
             request = request.header(COOKIE, cookies);
         }
-        Ask { request, url, jar: self.jar.clone() }
+        Ask {
+            request,
+            url,
+            jar: self.jar.clone(),
+        }
     }
 
     /// `GET` by hand.
@@ -117,7 +136,11 @@ impl Client {
             .header("Sec-Fetch-Site", "same-origin")
             .header("Sec-Fetch-Mode", "cors")
             .header("Sec-Fetch-Dest", "empty");
-        if matches!(method, "GET" | "HEAD") { ask } else { ask.header("Origin", &self.origin_text()) }
+        if matches!(method, "GET" | "HEAD") {
+            ask
+        } else {
+            ask.header("Origin", &self.origin_text())
+        }
     }
 
     /// One step of a navigation; redirects are not followed.
@@ -150,7 +173,9 @@ impl Client {
     /// If the page has no form.
     pub async fn submit_once(&self, page: &Answer, fields: &[(&str, &str)]) -> Answer {
         let form = Form::on(page, fields);
-        let ask = self.navigation("POST", &form.action, "same-origin").header("Origin", &self.origin_text());
+        let ask = self
+            .navigation("POST", &form.action, "same-origin")
+            .header("Origin", &self.origin_text());
         ask.form(&form.fields).send().await
     }
 
@@ -160,7 +185,11 @@ impl Client {
     /// If that is not where it ends.
     pub async fn login(&self, name: &str) -> Answer {
         let answer = self.login_to(name, "/echo/signed-in").await;
-        assert_eq!((answer.status, answer.url.path()), (200, "/echo/signed-in"), "login of {name}: {answer:?}");
+        assert_eq!(
+            (answer.status, answer.url.path()),
+            (200, "/echo/signed-in"),
+            "login of {name}: {answer:?}"
+        );
         answer
     }
 
@@ -170,7 +199,8 @@ impl Client {
     /// If there is no login form on the way.
     pub async fn login_to(&self, name: &str, path: &str) -> Answer {
         let page = self.navigate(path).await;
-        self.submit(&page, &[("username", name), ("password", name)]).await
+        self.submit(&page, &[("username", name), ("password", name)])
+            .await
     }
 
     /// The value of a cookie in the jar.
@@ -191,7 +221,10 @@ impl Client {
     /// If a browser would not take it.
     pub fn set_cookie(&self, path: &str, line: &str) {
         let url = self.origin.join(path).expect("a path");
-        assert!(self.jar().store(&url, line), "a browser refuses the cookie {line}");
+        assert!(
+            self.jar().store(&url, line),
+            "a browser refuses the cookie {line}"
+        );
     }
 
     /// The `Cookie` header for a path.
@@ -213,7 +246,11 @@ impl Client {
     /// If it runs in circles.
     pub async fn follow(&self, mut answer: Answer) -> Answer {
         for _ in 0..REDIRECTS {
-            let Some(location) = answer.headers.get(LOCATION).filter(|_| (301..=308).contains(&answer.status)) else {
+            let Some(location) = answer
+                .headers
+                .get(LOCATION)
+                .filter(|_| (301..=308).contains(&answer.status))
+            else {
                 return answer;
             };
             let location = location.to_str().expect("a printable Location");
@@ -256,7 +293,9 @@ impl Ask {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
-        self.request = self.request.header(name, HeaderValue::from_str(value).expect("a header value"));
+        self.request = self
+            .request
+            .header(name, HeaderValue::from_str(value).expect("a header value"));
         self
     }
 

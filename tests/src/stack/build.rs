@@ -14,9 +14,10 @@ use hivematrix_backends::template::{self, TemplateSettings};
 use hivematrix_gateway::config::{self, Config, Origin, Service, Tls, Upstream};
 use hivematrix_gateway::{Running, StartError};
 use hivematrix_platform::{
-    Access, Minter, RedisSettings, RedisStore, SealingKeys, ServiceName, SigningKey, StaticKeys, Store, Verifier,
-    http_client,
+    Access, Minter, RedisSettings, RedisStore, SealingKeys, ServiceName, SigningKey, StaticKeys, Store,
+    Verifier, http_client,
 };
+use hivematrix_plugins::Registry;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -44,6 +45,7 @@ pub struct Builder {
     changes: Vec<Change>,
     tls: bool,
     lifetimes: Option<Lifetimes>,
+    plugins: Option<Registry>,
 }
 
 impl Builder {
@@ -58,6 +60,13 @@ impl Builder {
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// The gateway knows these kinds of plugins.
+    #[must_use]
+    pub fn plugins(mut self, registry: Registry) -> Self {
+        self.plugins = Some(registry);
         self
     }
 
@@ -90,30 +99,62 @@ impl Builder {
         let core = services.serve(core(store, &minter, provider)).await;
         let codex = services.serve(codex(&minter).await).await;
         let relays = vec![
-            (Part::Redis, Relay::to(([127, 0, 0, 1], redis.port()).into()).await),
+            (
+                Part::Redis,
+                Relay::to(([127, 0, 0, 1], redis.port()).into()).await,
+            ),
             (Part::Core, Relay::to(core).await),
             (Part::Provider, Relay::to(provider).await),
             (Part::Codex, Relay::to(codex).await),
             (Part::Echo, Relay::to(echo.address()).await),
         ];
-        let at = |part: Part| relays.iter().find(|(other, _)| *other == part).expect("a relay").1.address();
+        let at = |part: Part| {
+            relays
+                .iter()
+                .find(|(other, _)| *other == part)
+                .expect("a relay")
+                .1
+                .address()
+        };
         let helm = services.serve(helm(&minter, codex)).await;
-        let template = services.serve(template::router(TemplateSettings { auth: auth(&minter, "template") })).await;
+        let template = services
+            .serve(template::router(TemplateSettings {
+                auth: auth(&minter, "template"),
+            }))
+            .await;
 
         let mut config = base(port, &origin, at(Part::Provider), at(Part::Core), at(Part::Codex));
         let (to_echo, to_second) = (at(Part::Echo), second.address());
         config.services = vec![
             service("codex", at(Part::Codex)),
-            Service { access: Access::admin_only(), ..service("helm", helm) },
+            Service {
+                access: Access::admin_only(),
+                ..service("helm", helm)
+            },
             service("template", template),
             service("echo", to_echo),
-            Service { prefix: "/echo/deep".to_owned(), ..service("deep", to_second) },
+            Service {
+                prefix: "/echo/deep".to_owned(),
+                ..service("deep", to_second)
+            },
             service("second", to_second),
-            Service { access: Access::admin_only(), ..service("admins", to_second) },
-            Service { access: Access::billing_or_admin_only(), ..service("money", to_second) },
-            Service { visible: false, ..service("hidden", to_second) },
+            Service {
+                access: Access::admin_only(),
+                ..service("admins", to_second)
+            },
+            Service {
+                access: Access::billing_or_admin_only(),
+                ..service("money", to_second)
+            },
+            Service {
+                visible: false,
+                ..service("hidden", to_second)
+            },
             public(service("beacon", beacon.address())),
-            Service { plugins: Vec::new(), ..service("plain", to_echo) },
+            Service {
+                plugins: Vec::new(),
+                ..service("plain", to_echo)
+            },
             service("core", core),
             service("nexus", to_second),
             service("keycloak", provider),
@@ -122,9 +163,14 @@ impl Builder {
             change(&mut config);
         }
         let store = redis_store(at(Part::Redis)).await;
-        let (gateway, origin, config) =
-            start_gateway(config, store, &sealing, certificate.as_ref(), None).await;
-        assert_eq!(origin.port_or_known_default(), Some(port), "the port that the provider was told");
+        if let Some(certificate) = &certificate {
+            config.server.tls = Some(Tls {
+                certificate: certificate.certificate(),
+                key: certificate.key(),
+            });
+        }
+        let plugins = self.plugins.unwrap_or_else(Registry::standard);
+        let gateway = start_gateway(config.clone(), store, &sealing, plugins).await;
         Stack {
             echo,
             second,
@@ -146,25 +192,23 @@ impl Builder {
     }
 }
 
-/// Starts a gateway. With `instead_of`, it takes another port and serves the origin of another gateway.
+/// Starts a gateway.
 pub(super) async fn start_gateway(
-    mut config: Config,
+    config: Config,
     store: Arc<dyn Store>,
     sealing: &SecretString,
-    certificate: Option<&Certificate>,
-    instead_of: Option<&Url>,
-) -> (Running, Url, Config) {
-    if let Some(certificate) = certificate {
-        config.server.tls = Some(Tls { certificate: certificate.certificate(), key: certificate.key() });
-    }
-    if instead_of.is_some() {
-        config.server.listen.set_port(0);
-    }
-    let origin = Url::parse(&config.server.public_origins[0].to_string()).expect("a URL");
+    plugins: Registry,
+) -> Running {
     let sealing = SealingKeys::from_base64(sealing.expose_secret()).expect("sealing keys");
-    let builder = hivematrix_gateway::Builder::new(config.clone()).store(store).sealing_keys(sealing);
-    match builder.start().await {
-        Ok(gateway) => (gateway, origin, config),
+    let builder = hivematrix_gateway::Builder::new(config);
+    match builder
+        .store(store)
+        .sealing_keys(sealing)
+        .plugins(plugins)
+        .start()
+        .await
+    {
+        Ok(gateway) => gateway,
         Err(error @ StartError::Bind { .. }) => panic!("somebody took a port of the harness' range: {error}"),
         Err(error) => panic!("the gateway does not start: {error}"),
     }
@@ -185,7 +229,8 @@ pub(super) async fn redis_store(address: SocketAddr) -> Arc<dyn Store> {
 /// One key for the whole process: making one takes longer than most cases.
 fn signing_key() -> SigningKey {
     static KEY: OnceLock<SigningKey> = OnceLock::new();
-    KEY.get_or_init(|| SigningKey::generate("hivematrix-signing-key-1").expect("an RSA key")).clone()
+    KEY.get_or_init(|| SigningKey::generate("hivematrix-signing-key-1").expect("an RSA key"))
+        .clone()
 }
 
 /// The same key in PEM form.
@@ -198,29 +243,44 @@ fn name(text: &str) -> ServiceName {
 }
 
 fn service(service: &str, address: SocketAddr) -> Service {
-    Service::new(name(service), Upstream::parse(&format!("http://{address}")).expect("an upstream"))
+    Service::new(
+        name(service),
+        Upstream::parse(&format!("http://{address}")).expect("an upstream"),
+    )
 }
 
 /// The contract's public paths, and one by method.
 fn public(mut service: Service) -> Service {
     use config::{PublicPath, PublicRule};
     let read = || vec![http::Method::GET, http::Method::HEAD];
-    let exact = |path: &str| PublicRule { path: PublicPath::Exact(path.to_owned()), methods: read() };
-    let prefix = |path: &str| PublicRule { path: PublicPath::Prefix(path.to_owned()), methods: read() };
+    let exact = |path: &str| PublicRule {
+        path: PublicPath::Exact(path.to_owned()),
+        methods: read(),
+    };
+    let prefix = |path: &str| PublicRule {
+        path: PublicPath::Prefix(path.to_owned()),
+        methods: read(),
+    };
     service.public = vec![
         prefix("/display/"),
         exact("/display"),
         prefix("/api/tickets/"),
         prefix("/static/"),
         exact("/health"),
-        PublicRule { path: PublicPath::Exact("/hook".to_owned()), methods: vec![http::Method::POST] },
+        PublicRule {
+            path: PublicPath::Exact("/hook".to_owned()),
+            methods: vec![http::Method::POST],
+        },
     ];
     service
 }
 
 fn auth(minter: &Minter, service: &str) -> Auth {
     let keys = StaticKeys::new(&minter.jwks());
-    Auth::new(Arc::new(Verifier::new(Arc::new(keys), minter.issuer())), name(service))
+    Auth::new(
+        Arc::new(Verifier::new(Arc::new(keys), minter.issuer())),
+        name(service),
+    )
 }
 
 fn http(address: SocketAddr) -> Url {
@@ -281,7 +341,11 @@ async fn codex(minter: &Minter) -> axum::Router {
 fn helm(minter: &Minter, codex: SocketAddr) -> axum::Router {
     helm::router(HelmSettings {
         auth: auth(minter, "helm"),
-        services: vec![Watched { name: name("codex"), url: http(codex), visible: true }],
+        services: vec![Watched {
+            name: name("codex"),
+            url: http(codex),
+            visible: true,
+        }],
         http: http_client::internal().expect("an HTTP client"),
         probe_timeout: HelmSettings::PROBE_TIMEOUT,
         log_lines: HelmSettings::LOG_LINES,
@@ -301,6 +365,9 @@ fn base(port: u16, origin: &Url, provider: SocketAddr, core: SocketAddr, codex: 
     let mut config = Config::minimal(listen, public, provider, core);
     config.admin.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     config.server.grace = Duration::from_millis(500);
-    config.codex = Some(config::Codex { timeout: Duration::from_secs(1), ..config::Codex::new(http(codex)) });
+    config.codex = Some(config::Codex {
+        timeout: Duration::from_secs(1),
+        ..config::Codex::new(http(codex))
+    });
     config
 }

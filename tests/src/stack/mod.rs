@@ -14,6 +14,7 @@
 
 mod build;
 mod parts;
+mod sessions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 use hivematrix_backends::kit;
 use hivematrix_gateway::Running;
 use hivematrix_gateway::config::Config;
-use hivematrix_platform::{Minter, SessionId, SessionRecord, Store};
+use hivematrix_platform::Minter;
+use hivematrix_plugins::Registry;
 use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -31,6 +33,7 @@ use url::Url;
 
 pub use self::build::Builder;
 pub use self::parts::{PEOPLE, Part, Person};
+pub use self::sessions::claims;
 use crate::backend::Backend;
 use crate::client::{Client, Wire};
 use crate::http2::Http2;
@@ -77,11 +80,15 @@ struct Services {
 
 impl Services {
     async fn serve(&mut self, router: axum::Router) -> SocketAddr {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
-            kit::serve(listener, router, stop).await.expect("a service that serves");
+            kit::serve(listener, router, stop)
+                .await
+                .expect("a service that serves");
         });
         address
     }
@@ -105,7 +112,10 @@ impl Stack {
     /// A new browser without cookies.
     #[must_use]
     pub fn client(&self) -> Client {
-        let trust = self.certificate.as_ref().map(|certificate| certificate.pem().to_owned());
+        let trust = self
+            .certificate
+            .as_ref()
+            .map(|certificate| certificate.pem().to_owned());
         Client::new(self.origin.clone(), self.gateway.address(), &Wire { trust })
     }
 
@@ -139,7 +149,10 @@ impl Stack {
     /// # Panics
     /// If it has none.
     pub async fn http2(&self) -> Http2 {
-        let certificate = self.certificate.as_ref().expect("a stack that was built with TLS");
+        let certificate = self
+            .certificate
+            .as_ref()
+            .expect("a stack that was built with TLS");
         Http2::connect(self.gateway.address(), certificate).await
     }
 
@@ -156,9 +169,12 @@ impl Stack {
     /// # Errors
     /// The status that came in place of 101.
     pub async fn websocket_from(&self, client: &Client, path: &str, origin: &str) -> Result<WebSocket, u16> {
-        let stream = TcpStream::connect(self.gateway.address()).await.expect("the gateway accepts connections");
+        let stream = TcpStream::connect(self.gateway.address())
+            .await
+            .expect("the gateway accepts connections");
         let url = format!("ws://{}{path}", self.authority());
-        self.websocket_on(Box::new(stream), &url, client, path, origin).await
+        self.websocket_on(Box::new(stream), &url, client, path, origin)
+            .await
     }
 
     /// As [`Stack::websocket`], to a gateway that was built with TLS.
@@ -169,10 +185,13 @@ impl Stack {
     /// # Panics
     /// If it was not.
     pub async fn secure_websocket(&self, client: &Client, path: &str) -> Result<WebSocket, u16> {
-        let stream = TcpStream::connect(self.gateway.address()).await.expect("the gateway accepts connections");
+        let stream = TcpStream::connect(self.gateway.address())
+            .await
+            .expect("the gateway accepts connections");
         let stream = self.certificate().connect(stream, &["http/1.1"]).await;
         let url = format!("wss://{}{path}", self.authority());
-        self.websocket_on(Box::new(stream), &url, client, path, &client.origin_text()).await
+        self.websocket_on(Box::new(stream), &url, client, path, &client.origin_text())
+            .await
     }
 
     async fn websocket_on(
@@ -244,7 +263,9 @@ impl Stack {
     /// If it was not.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
-        self.certificate.as_ref().expect("a stack that was built with TLS")
+        self.certificate
+            .as_ref()
+            .expect("a stack that was built with TLS")
     }
 
     /// Another gateway on the same store and with the same keys: a second machine, or this one after a restart.
@@ -252,62 +273,12 @@ impl Stack {
     /// # Panics
     /// If it does not start.
     pub async fn another_gateway(&self) -> (Running, Client) {
-        let (gateway, origin, _) =
-            build::start_gateway(self.config.clone(), self.store().await, &self.sealing, None, Some(&self.origin)).await;
-        let client = Client::new(origin, gateway.address(), &Wire::default());
+        let mut config = self.config.clone();
+        config.server.listen.set_port(0);
+        let store = build::redis_store(self.relay(Part::Redis).address()).await;
+        let gateway = build::start_gateway(config, store, &self.sealing, Registry::standard()).await;
+        let client = Client::new(self.origin.clone(), gateway.address(), &Wire::default());
         (gateway, client)
-    }
-
-    /// The HiveMatrix token that the gateway sends to backends for this client.
-    ///
-    /// # Panics
-    /// If the client is not signed in.
-    pub async fn token_of(&self, client: &Client) -> String {
-        let echo = client.fetch("/plain/whoami").await.json();
-        let headers = echo["headers"].as_array().expect("headers").iter();
-        let found = headers.filter(|pair| pair[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case("authorization")));
-        let value = found.map(|pair| pair[1].as_str().unwrap_or_default()).next().expect("an Authorization");
-        value.trim_start_matches("Bearer ").to_owned()
-    }
-
-    /// Core's session of this client.
-    ///
-    /// # Panics
-    /// If the client is not signed in.
-    pub async fn session_of(&self, client: &Client) -> SessionId {
-        let claims = claims(&self.token_of(client).await);
-        SessionId::parse(claims["jti"].as_str().expect("a jti")).expect("a session id")
-    }
-
-    /// Core's record of a session, as Redis has it.
-    ///
-    /// # Panics
-    /// If it is malformed.
-    pub async fn record_of(&self, session: &SessionId) -> Option<SessionRecord> {
-        let json = self.redis.get(&session.key()).await?;
-        Some(SessionRecord::from_json(json.as_bytes()).expect("a session record"))
-    }
-
-    /// Asks Core to revoke the session of a token, as any service may.
-    ///
-    /// # Panics
-    /// If Core does not.
-    pub async fn revoke(&self, token: &str) {
-        let url = self.core().join("/api/token/revoke").expect("a URL");
-        let http = hivematrix_platform::http_client::internal().expect("an HTTP client");
-        let answer = http.post(url).json(&serde_json::json!({ "token": token })).send().await.expect("Core answers");
-        assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
-    }
-
-    /// Revokes as the Python Core does: by rewriting the record.
-    ///
-    /// # Panics
-    /// If there is no such session.
-    pub async fn revoke_as_python(&self, session: &SessionId) {
-        let mut record = self.record_of(session).await.expect("a session to revoke");
-        record.revoked = true;
-        let json = serde_json::to_string(&record).expect("JSON");
-        self.redis.set_keeping_ttl(&session.key(), &json).await;
     }
 
     /// Ends the gateway in good order, within its grace time.
@@ -317,25 +288,6 @@ impl Stack {
     pub fn stop_token(&self) -> CancellationToken {
         self.gateway.stop_token()
     }
-
-    /// Core's private key, for tokens that Core would not make.
-    #[must_use]
-    pub fn signing_key_pem(&self) -> String {
-        build::signing_key_pem()
-    }
-
-    async fn store(&self) -> Arc<dyn Store> {
-        build::redis_store(self.relay(Part::Redis).address()).await
-    }
-}
-
-/// The claims of a token, unverified.
-///
-/// # Panics
-/// If it is no token.
-#[must_use]
-pub fn claims(token: &str) -> serde_json::Value {
-    parts::claims(token).unwrap_or_else(|| panic!("not a token: {token}"))
 }
 
 impl Drop for Stack {

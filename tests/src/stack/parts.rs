@@ -1,7 +1,5 @@
 //! Who and what there is in a stack.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hivematrix_platform::PermissionLevel;
 
 /// A part with a relay in front of it, as the gateway sees it.
@@ -47,18 +45,28 @@ impl Person {
 
 /// One for each permission level.
 pub const PEOPLE: [Person; 4] = [
-    Person { name: "admin", full_name: "Ada Admin", group: "admins", level: PermissionLevel::Admin },
+    Person {
+        name: "admin",
+        full_name: "Ada Admin",
+        group: "admins",
+        level: PermissionLevel::Admin,
+    },
     Person {
         name: "technician",
         full_name: "Tess <b>Technician</b>",
         group: "technicians",
         level: PermissionLevel::Technician,
     },
-    Person { name: "billing", full_name: "Bill Billing", group: "billing", level: PermissionLevel::Billing },
-    Person { name: "client", full_name: "Clio Client", group: "client", level: PermissionLevel::Client },
+    Person {
+        name: "billing",
+        full_name: "Bill Billing",
+        group: "billing",
+        level: PermissionLevel::Billing,
+    },
+    Person {
+        name: "client",
+        full_name: "Clio Client",
+        group: "client",
+        level: PermissionLevel::Client,
+    },
 ];
-
-/// The claims of a token, unverified.
-pub(super) fn claims(token: &str) -> Option<serde_json::Value> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?).ok()
-}
