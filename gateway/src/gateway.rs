@@ -140,21 +140,11 @@ impl Builder {
             Some(keys) => keys,
             None => Arc::new(secrets::sealing_keys(&config.sessions).map_err(StartError::Secrets)?),
         };
-        let http = http_client(&config)?;
-        let caller = ServiceName::parse(CALLER).map_err(|error| StartError::Other(error.to_string()))?;
-        let core = Arc::new(CoreClient::with_timeout(
-            http.clone(),
-            config.core.url.clone(),
-            caller,
-            config.core.secret.clone(),
-            config.core.timeout,
-        ));
-        let keys = Arc::new(RemoteKeys::new(http.clone(), core.jwks_url()));
-        let verifier = Arc::new(Verifier::new(keys, config.core.issuer.clone()));
-        let codex = config
-            .codex
-            .as_ref()
-            .map(|codex| CodexClient::new(http, codex.url.clone(), core.clone()));
+        let BackChannel {
+            core,
+            codex,
+            verifier,
+        } = BackChannel::open(&config)?;
         let preferences = Arc::new(CodexPreferences::new(codex));
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Other(error.to_string()))?);
         let settings = ViewSettings {
@@ -162,15 +152,7 @@ impl Builder {
             strict: config.sessions.strict,
         };
         let view = SessionView::new(store.clone(), verifier.clone(), sealing.clone(), settings);
-        let tools = Tools {
-            preferences: preferences.clone(),
-            counters: Arc::new(Counters::default()),
-            rewrite_bytes: config.limits.rewrite_bytes,
-            response_deadline: config
-                .codex
-                .as_ref()
-                .map_or(Tools::default().response_deadline, |codex| codex.deadline),
-        };
+        let tools = tools(&config, preferences.clone());
         let certificates = config
             .server
             .tls
@@ -259,6 +241,52 @@ impl Running {
         self.task
             .await
             .unwrap_or_else(|error| Err(StartError::Other(error.to_string())))
+    }
+}
+
+/// Whom the gateway itself asks.
+struct BackChannel {
+    core: Arc<CoreClient>,
+    codex: Option<CodexClient>,
+    verifier: Arc<Verifier>,
+}
+
+impl BackChannel {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let http = http_client(config)?;
+        let caller = ServiceName::parse(CALLER).map_err(|error| StartError::Other(error.to_string()))?;
+        let core = Arc::new(CoreClient::with_timeout(
+            http.clone(),
+            config.core.url.clone(),
+            caller,
+            config.core.secret.clone(),
+            config.core.timeout,
+        ));
+        let keys = Arc::new(RemoteKeys::new(http.clone(), core.jwks_url()));
+        let verifier = Arc::new(Verifier::new(keys, config.core.issuer.clone()));
+        let codex = config
+            .codex
+            .as_ref()
+            .map(|codex| CodexClient::with_timeout(codex.timeout, http, codex.url.clone(), core.clone()));
+        Ok(Self {
+            core,
+            codex,
+            verifier,
+        })
+    }
+}
+
+/// What the gateway lends to plugins.
+fn tools(config: &Config, preferences: Arc<CodexPreferences>) -> Tools {
+    let default = Tools::default();
+    Tools {
+        preferences,
+        counters: Arc::new(Counters::default()),
+        rewrite_bytes: config.limits.rewrite_bytes,
+        response_deadline: config
+            .codex
+            .as_ref()
+            .map_or(default.response_deadline, |codex| codex.deadline),
     }
 }
 

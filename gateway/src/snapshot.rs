@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hivematrix_platform::Access;
+use hivematrix_platform::PermissionLevel;
 use hivematrix_plugins::{Chain, Invalid, MenuEntry, PluginSpec, Registry, Tools};
 
 use crate::config::{Config, Origin, PublicPath, Service, Upstream};
@@ -198,7 +198,7 @@ fn menu_entry(service: &Service, prefix: &str) -> MenuEntry {
         icon: service.icon.clone(),
         href: format!("{prefix}/"),
         visible: service.visible,
-        access: service.access.clone(),
+        access: service.access,
     }
 }
 
@@ -209,14 +209,7 @@ fn first_segment(path: &str) -> &str {
 }
 
 /// The services a caller may enter, in menu order.
-pub(crate) fn entrances<'a>(
-    menu: &'a [MenuEntry],
-    level: hivematrix_platform::PermissionLevel,
-) -> impl Iterator<Item = &'a MenuEntry> {
+pub(crate) fn entrances(menu: &[MenuEntry], level: PermissionLevel) -> impl Iterator<Item = &MenuEntry> {
     menu.iter()
-        .filter(move |entry| entry.visible && permits(&entry.access, level))
-}
-
-fn permits(access: &Access, level: hivematrix_platform::PermissionLevel) -> bool {
-    access.allows(level)
+        .filter(move |entry| entry.visible && entry.access.allows(level))
 }

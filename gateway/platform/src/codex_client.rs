@@ -157,6 +157,7 @@ struct Inner {
     core: Arc<CoreClient>,
     target: ServiceName,
     known: Cache<Arc<str>, Known>,
+    timeout: Duration,
     flights: SingleFlight<Arc<str>, Result<Arc<Preferences>, CodexError>>,
     outage: Mutex<Option<(Instant, CodexError)>>,
 }
@@ -194,7 +195,14 @@ impl CodexClient {
     /// Asks the Codex at `base`, with service tokens that `core` provides.
     #[must_use]
     pub fn new(client: Client, base: Url, core: Arc<CoreClient>) -> Self {
+        Self::with_timeout(TIMEOUT, client, base, core)
+    }
+
+    /// The same with another limit than 2 seconds for loading one user's preferences.
+    #[must_use]
+    pub fn with_timeout(timeout: Duration, client: Client, base: Url, core: Arc<CoreClient>) -> Self {
         Self(Arc::new(Inner {
+            timeout,
             client,
             base,
             core,
@@ -274,7 +282,7 @@ impl Inner {
                 home_page: home.home_page,
             })
         };
-        let loaded = tokio::time::timeout(TIMEOUT, asked)
+        let loaded = tokio::time::timeout(self.timeout, asked)
             .await
             .unwrap_or(Err(CodexError::TimedOut));
         match &loaded {
