@@ -49,6 +49,16 @@ impl Reply {
             .body(html)
     }
 
+    /// Lets the page's forms lead to another origin as well: a browser holds a form's redirects to the policy too.
+    pub(crate) fn forms_may_lead_to(mut self, origin: &str) -> Self {
+        for (name, value) in &mut self.headers {
+            if *name == header::CONTENT_SECURITY_POLICY {
+                *value = value.replace("form-action 'self'", &format!("form-action 'self' {origin}"));
+            }
+        }
+        self
+    }
+
     /// A JSON document.
     pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Self {
         Self::empty(status)

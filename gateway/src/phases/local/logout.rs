@@ -16,7 +16,7 @@ use crate::reply::Reply;
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Asks: a link or an image on another site must not sign anybody out.
-pub(super) fn ask() -> Result<Reply, Refusal> {
+pub(super) fn ask(context: &Context) -> Result<Reply, Refusal> {
     let page = design::standalone_page(
         "Sign out?",
         html! {
@@ -28,7 +28,11 @@ pub(super) fn ask() -> Result<Reply, Refusal> {
             }
         },
     );
-    Ok(Reply::page(StatusCode::OK, page))
+    let reply = Reply::page(StatusCode::OK, page);
+    Ok(match &context.snapshot.config.provider.identity_origin {
+        Some(origin) => reply.forms_may_lead_to(&origin.to_string()),
+        None => reply,
+    })
 }
 
 /// Acts. Who has no session is told the same as who had one.
