@@ -1,7 +1,9 @@
 //! The plugin contract of the HiveMatrix gateway, the chain that runs it, and the standard plugins.
 //!
-//! To be continued by README.
-
+//! Responsible for what happens to requests and pages between the gateway's door and a service; not for the
+//! door (`hivematrix-gateway`) nor for what the platform's parts agree on (`hivematrix-platform`).
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 mod composition;

@@ -10,6 +10,8 @@ mod visit;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_answers;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

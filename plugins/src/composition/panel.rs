@@ -3,6 +3,8 @@
 //! Rendered once for each variant and kept as bytes; only the user's name or the way to sign in is put in
 //! for each page.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use bytes::{BufMut, Bytes, BytesMut};
 use hivematrix_platform::PermissionLevel;
 use maud::{Markup, html};
@@ -27,6 +29,7 @@ pub(crate) struct Variant {
 pub(crate) struct Panel {
     before: Bytes,
     after: Bytes,
+    version: u64,
 }
 
 /// Stands where the gap is; no text can contain it, because `maud` escapes `<`.
@@ -40,10 +43,18 @@ impl Panel {
             Some(at) => (at, GAP.len()),
             None => (bytes.len(), 0),
         };
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
         Self {
             before: bytes.slice(..at),
             after: bytes.slice(at + len..),
+            version: hasher.finish(),
         }
+    }
+
+    /// Changes with every byte of the panel.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// The panel with its gap filled.

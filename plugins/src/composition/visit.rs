@@ -8,7 +8,7 @@ use hivematrix_platform::Preferences;
 use tokio::task::JoinHandle;
 
 use super::Shared;
-use super::panel::{self, Variant};
+use super::panel::{self, Panel, Variant};
 use crate::contract::edits::{Edits, Page, RunScript};
 use crate::contract::plugin::{PluginError, Verdict, Visit};
 use crate::contract::request::{Caller, MenuEntry, Request, RequestHead, ResponseHead};
@@ -19,7 +19,8 @@ pub struct ComposedPage {
     shared: Arc<Shared>,
     menu: Arc<[MenuEntry]>,
     caller: Option<Caller>,
-    service: String,
+    variant: Variant,
+    panel: Arc<Panel>,
     /// Where to come back to after signing in; only for those who are not.
     address: Option<String>,
     known: Known,
@@ -39,11 +40,19 @@ impl ComposedPage {
             Some(query) => format!("{}?{query}", request.path),
             None => request.path.to_owned(),
         });
+        let level = request.caller.map(Caller::level);
+        let variant = Variant {
+            level,
+            service: request.service.to_owned(),
+            scripts: true,
+        };
+        let panel = shared.panel(request.menu, &variant);
         Self {
             shared,
             menu: request.menu.clone(),
             caller: request.caller.cloned(),
-            service: request.service.to_owned(),
+            variant,
+            panel,
             address,
             known: Known::Nothing,
         }
@@ -59,27 +68,10 @@ impl ComposedPage {
     /// Changes with everything that the edits are made of.
     fn version(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        env!("CARGO_PKG_VERSION").hash(&mut hasher);
-        for asset in design::assets() {
-            asset.etag.hash(&mut hasher);
-        }
-        for entry in self.menu.iter() {
-            (
-                &entry.name,
-                &entry.label,
-                &entry.icon,
-                &entry.href,
-                entry.visible,
-                &entry.access,
-            )
-                .hash(&mut hasher);
-        }
-        self.service.hash(&mut hasher);
+        design::version().hash(&mut hasher);
+        self.panel.version().hash(&mut hasher);
         self.address.hash(&mut hasher);
-        self.caller
-            .as_ref()
-            .map(|caller| (caller.level(), caller.name()))
-            .hash(&mut hasher);
+        self.caller.as_ref().map(shown_name).hash(&mut hasher);
         let preferences = self.preferences();
         preferences
             .map(|known| (known.theme.as_str(), known.color_theme.as_str()))
@@ -135,17 +127,15 @@ impl Visit for ComposedPage {
             edits.connects_to("/codex/api/my/settings");
             edits.connects_to("/api/invalidate-cache");
         }
-        let level = self.caller.as_ref().map(Caller::level);
-        let variant = Variant {
-            level,
-            service: self.service.clone(),
-            scripts: page.scripts,
-        };
+        if !page.scripts {
+            self.variant.scripts = false;
+            self.panel = self.shared.panel(&self.menu, &self.variant);
+        }
         let piece = match &self.caller {
             Some(caller) => panel::user(shown_name(caller)),
             None => panel::sign_in(self.address.as_deref().unwrap_or("/")),
         };
-        edits.body_start(self.shared.panel(&self.menu, &variant).with(&piece));
+        edits.body_start(self.panel.with(&piece));
         edits
     }
 }

@@ -24,7 +24,7 @@ pub use lol_html::send::Element;
 pub struct Page<'a> {
     /// The head of the answer.
     pub head: &'a ResponseHead,
-    /// Whether scripts can run on the page. `false` under a `sandbox` policy (RFC-like source: CSP Level 3
+    /// Whether scripts can run on the page. `false` under a `sandbox` policy (CSP Level 3
     /// §6.3.2), which is never loosened: offer something that works without script.
     pub scripts: bool,
 }

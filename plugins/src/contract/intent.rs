@@ -77,11 +77,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Intent);
+
     #[test]
     fn a_page_is_told_from_what_scripts_fetch() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         #[rustfmt::skip]
-        let table: &[(&str, &[(&str, &str)], Intent)] = &[
+        let table: &[Row] = &[
             ("a navigation", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")], Intent::Document),
             ("a form post has the same marks", &[("sec-fetch-dest", "document")], Intent::Document),
             ("a frame", &[("sec-fetch-dest", "iframe"), ("accept", browser)], Intent::FramedDocument),

@@ -1,5 +1,6 @@
 //! The files themselves: each under its plain path and under one with a hash of its content.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -90,6 +91,17 @@ pub fn asset(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
 }
 
+/// Changes with every byte of every file.
+pub(crate) fn version() -> u64 {
+    static VERSION: LazyLock<u64> = LazyLock::new(|| {
+        let mut hasher = DefaultHasher::new();
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        ASSETS.iter().for_each(|asset| asset.body.hash(&mut hasher));
+        hasher.finish()
+    });
+    *VERSION
+}
+
 /// The paths that pages link.
 pub(crate) fn files() -> &'static Files {
     &FILES
@@ -126,7 +138,8 @@ fn slim(text: &str, extension: &str) -> String {
         if extension == "css" && line.starts_with("/*") {
             comment = true;
         }
-        if !comment && !line.is_empty() && !(extension == "js" && line.starts_with("//")) {
+        let dropped = comment || line.is_empty() || (extension == "js" && line.starts_with("//"));
+        if !dropped {
             out.push_str(line);
             out.push('\n');
         }

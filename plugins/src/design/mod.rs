@@ -11,8 +11,8 @@ mod page;
 
 use bytes::Bytes;
 
-pub(crate) use files::files;
 pub use files::{asset, assets};
+pub(crate) use files::{files, version};
 pub use page::standalone_page;
 
 /// A file of the design system.

@@ -20,11 +20,13 @@ fn head(status: u16, headers: &[(&str, &str)]) -> ResponseHead {
     ResponseHead::new(StatusCode::from_u16(status).unwrap(), headers)
 }
 
+type Row<'a> = (&'a str, u16, &'a [(&'a str, &'a str)], Result<(), NotEditable>);
+
 #[test]
 fn only_pages_are_documents() {
     const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
     #[rustfmt::skip]
-    let table: &[(&str, u16, &[(&str, &str)], Result<(), NotEditable>)] = &[
+    let table: &[Row] = &[
         ("a page", 200, &[HTML], Ok(())),
         ("a page in upper case", 200, &[("content-type", "Text/HTML")], Ok(())),
         ("an error page", 404, &[HTML], Ok(())),

@@ -12,7 +12,8 @@ use lol_html::{AsciiCompatibleEncoding, ElementContentHandlers, MemorySettings};
 use crate::contract::edits::{ElementEdit, Reach};
 
 type Output = Arc<Mutex<Vec<u8>>>;
-type Parser = HtmlRewriter<'static, Box<dyn FnMut(&[u8]) + Send>>;
+type Sink = Box<dyn FnMut(&[u8]) + Send>;
+type Parser = HtmlRewriter<'static, Sink>;
 
 /// The parser and what it has written.
 pub(crate) struct Elements {
@@ -45,18 +46,15 @@ impl Elements {
             .with_memory_settings(memory)
             .with_strict(false)
             .with_graceful_bail_out_on_content_handler_error(true);
-        let (selectors, handlers): (Vec<_>, Vec<_>) = edits
-            .into_iter()
-            .map(|edit| (edit.selector, edit.handler))
-            .unzip();
-        for (selector, handler) in selectors.iter().zip(handlers) {
-            let handlers = ElementContentHandlers::default().element(handler);
+        let selectors: Vec<_> = edits.iter().map(|edit| edit.selector.clone()).collect();
+        for (selector, edit) in selectors.iter().zip(edits) {
+            let handlers = ElementContentHandlers::default().element(edit.handler);
             settings = settings
                 .append_element_content_handler((std::borrow::Cow::Borrowed(selector.0.as_ref()), handlers));
         }
         let output = Output::default();
         let written = output.clone();
-        let sink: Box<dyn FnMut(&[u8]) + Send> = Box::new(move |bytes: &[u8]| {
+        let sink: Sink = Box::new(move |bytes: &[u8]| {
             written
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

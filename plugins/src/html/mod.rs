@@ -14,12 +14,16 @@ mod name;
 mod plan;
 mod preamble;
 mod raw;
+mod references;
 pub(crate) mod rewriter;
 mod scout;
 mod splice;
+mod token;
 mod tokenizer;
 pub(crate) mod validators;
 
+#[cfg(test)]
+mod nasty;
 #[cfg(test)]
 mod soup;
 #[cfg(test)]

@@ -6,7 +6,8 @@
 use super::foreign::{Meaning, Stack};
 use super::name::Name;
 use super::raw::Raw;
-use super::tokenizer::{EndOfPage, Token, Tokenizer};
+use super::token::{EndOfPage, Token};
+use super::tokenizer::Tokenizer;
 
 /// A place in the page where something may be edited; positions are bytes of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

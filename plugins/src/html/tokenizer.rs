@@ -8,37 +8,8 @@
 
 use super::name::Name;
 use super::raw::{Raw, RawStep};
-
-/// A token of interest; positions are bytes of the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Token {
-    /// `<name …>`
-    Start {
-        start: usize,
-        end: usize,
-        name: Name,
-        self_closing: bool,
-    },
-    /// `</name …>`
-    End { start: usize, name: Name },
-    /// The first character of a text that is not blank.
-    Text { at: usize },
-    /// A NUL, which is no text, and no blank either.
-    Nul { at: usize },
-    /// `<!DOCTYPE …>`
-    Doctype,
-    /// The page is UTF-16, by its byte order mark.
-    Utf16,
-}
-
-/// Where the page stood when it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EndOfPage {
-    /// Between two tokens, or in a tag that browsers drop: what follows may be put at this position.
-    Clear(usize),
-    /// Inside something that swallows whatever follows.
-    Inside,
-}
+use super::references::{Reference, blank_reference};
+use super::token::{EndOfPage, Token};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -167,7 +138,7 @@ impl Tokenizer {
                 }
                 State::Raw(raw) => self.raw(raw, window),
                 State::TagOpen | State::EndTagOpen => self.open(byte),
-                State::Doctype | State::BogusComment => self.to_angle(window),
+                State::Doctype | State::BogusComment => self.up_to_angle(window),
                 State::Cdata(brackets) => {
                     self.cdata(brackets, byte);
                     None
@@ -359,7 +330,7 @@ impl Tokenizer {
         Some(())
     }
 
-    fn to_angle(&mut self, window: &[u8]) -> Option<Token> {
+    fn up_to_angle(&mut self, window: &[u8]) -> Option<Token> {
         let rest = window.get(self.position..).unwrap_or_default();
         let Some(at) = memchr::memchr(b'>', rest) else {
             self.position = window.len();
@@ -418,42 +389,4 @@ impl Tokenizer {
             }
         }
     }
-}
-
-enum Reference {
-    Blank(usize),
-    Other,
-    Unfinished,
-}
-
-/// Whether a character reference at the start of `text` stands for a blank. HTML §13.2.5.72 ff.
-fn blank_reference(text: &[u8]) -> Reference {
-    for word in [&b"&Tab;"[..], b"&NewLine;"] {
-        if text.starts_with(word) {
-            return Reference::Blank(word.len());
-        }
-        if word.starts_with(text) {
-            return Reference::Unfinished;
-        }
-    }
-    let (digits_at, radix) = match text {
-        [b'&'] | [b'&', b'#'] | [b'&', b'#', b'x' | b'X'] => return Reference::Unfinished,
-        [b'&', b'#', b'x' | b'X', ..] => (3, 16),
-        [b'&', b'#', ..] => (2, 10),
-        _ => return Reference::Other,
-    };
-    let mut value = 0_u32;
-    for (at, byte) in text.iter().enumerate().skip(digits_at) {
-        match char::from(*byte).to_digit(radix) {
-            // More digits than anybody writes: not worth waiting for.
-            Some(_) if at > 32 => return Reference::Other,
-            Some(digit) => value = value.saturating_mul(radix).saturating_add(digit),
-            None if at == digits_at => return Reference::Other,
-            None if matches!(value, 9 | 10 | 12 | 13 | 32) => {
-                return Reference::Blank(at + usize::from(*byte == b';'));
-            }
-            None => return Reference::Other,
-        }
-    }
-    Reference::Unfinished
 }

@@ -12,6 +12,7 @@ use html5ever::tree_builder::TreeBuilderOpts;
 use html5ever::{ParseOpts, parse_document};
 use markup5ever_rcdom::{Handle, Node, NodeData, RcDom};
 
+use super::nasty::NASTY;
 use super::plan::Plan;
 use super::soup::{self, Random};
 use super::splice::{Progress, Splice};
@@ -230,123 +231,6 @@ fn check_cuts(page: &[u8]) {
     }
 }
 
-const NASTY: &[(&str, &str)] = &[
-    (
-        "an ordinary page",
-        "<!doctype html>\n<html lang=en>\n<head>\n<title>x</title>\n</head>\n<body class=a>\n<p>hi</p>\n</body>\n</html>\n",
-    ),
-    ("no head", "<!doctype html><body><p>hi"),
-    ("no body", "<!doctype html><title>x</title><p>hi"),
-    ("no tags at all", "just text"),
-    ("text behind blanks", " \n <title>x</title> \n text"),
-    (
-        "a head that is never closed",
-        "<head><title>x</title><p>hi</p></body></html>",
-    ),
-    ("stray end tags first", "</p></div></title></br>hi"),
-    ("a body's end tag first", "<title>x</title></body><p>hi"),
-    ("an html end tag first", "<title>x</title></html><p>hi"),
-    ("a head's end tag first", "</head><p>hi"),
-    (
-        "content behind html",
-        "<html><body>a</body></html>b<p>c<!-- d -->",
-    ),
-    ("a stray div end", "<body></div><div>a</div></div></div>b"),
-    (
-        "a frameset",
-        "<html><head><title>x</title></head><frameset cols='1,2'><frame src=a></frameset></html>",
-    ),
-    (
-        "a frameset without a head",
-        "<frameset><frame></frameset><noframes><body>x</body></noframes>",
-    ),
-    (
-        "a frameset that replaces a body",
-        "<title>x</title><div><span></span></div><frameset></frameset>",
-    ),
-    (
-        "a frameset that comes too late",
-        "<div>x</div><frameset></frameset>",
-    ),
-    (
-        "a frameset behind a hidden field",
-        "<input type=Hidden><frameset><frame>",
-    ),
-    ("a frameset behind a field", "<input><frameset><frame>"),
-    ("a head in SVG", "<svg><head></head><body></body></svg>"),
-    (
-        "a body in a template",
-        "<template><head></head><body></body><frameset></template><p>hi",
-    ),
-    (
-        "a drawing in a template",
-        "<template><svg><title><b>x</b></title><style><p></style></svg></template><title>y</title>z",
-    ),
-    (
-        "CDATA in a template's drawing",
-        "<template><svg><![CDATA[</template><body>]]></svg></template>x",
-    ),
-    ("a template that is never closed", "<template><p>hi"),
-    (
-        "a body in a comment",
-        "<!-- <body> --><title>x</title><!-- </head><body> --><p>hi",
-    ),
-    ("a body in a script", "<script>'</body><body>'</script><body>x"),
-    (
-        "a script that hides its end",
-        "<script><!--<script></script>--></script><body>x",
-    ),
-    (
-        "a body in an attribute",
-        "<html data-x='<body>'><meta content=\"<body>\"><body title='</head>'>x",
-    ),
-    ("two bodies", "<body a=1><body b=2>x<body c=3>"),
-    ("two htmls", "<html a=1><head></head><html b=2><body>x<html c=3>"),
-    ("two heads", "<head></head><head><title>x</title></head><p>y"),
-    (
-        "head elements behind the head",
-        "<head></head><title>x</title><script></script><style></style><p>y",
-    ),
-    (
-        "noscript in a head",
-        "<head><noscript><img></noscript></head><body>x",
-    ),
-    (
-        "noscript behind a head",
-        "<head></head><noscript><link></noscript>x",
-    ),
-    ("a doctype too late", "<p>x<!doctype html>"),
-    (
-        "a quirky doctype",
-        "<!DOCTYPE html PUBLIC \"-//W3C//DTD HTML 3.2//EN\"><title>x</title><table><p>y",
-    ),
-    ("no doctype", "<html><head></head><body><p><table>"),
-    ("a byte order mark", "\u{feff}<!doctype html><p>x"),
-    ("a table first", "<table><tr><td>x"),
-    (
-        "blanks as references",
-        "<head></head>&#32;&#x9;&Tab;&NewLine;&#13<p>x",
-    ),
-    ("an unfinished reference", "<title>x</title>&#32"),
-    ("an unfinished tag", "<title>x</title><div class='"),
-    ("an unfinished comment", "<title>x</title><!-- never"),
-    ("an unfinished title", "<title>x"),
-    ("an unfinished end tag", "<title>x</title"),
-    ("nothing", ""),
-    ("blanks and a comment", " \n<!-- x --> "),
-    ("only a doctype", "<!doctype html>"),
-    ("a page's own theme", "<html data-ours=mine><body>x"),
-    ("html in upper case", "<HTML><HEAD><TITLE>x</TITLE></HEAD><BODY>y"),
-    (
-        "a processing instruction",
-        "<?xml version='1.0'?><!DOCTYPE html><html xmlns='http://www.w3.org/1999/xhtml'><head/><body>x",
-    ),
-    ("self-closing html", "<html/><head/><title/>x</title><body/>y"),
-    ("plain text in a body", "<body><plaintext></body>"),
-    ("a select first", "<select><option>x</select>"),
-    ("formulas", "<math><mi><p>x</p></mi></math><body y>"),
-];
-
 #[test]
 fn nasty_pages_keep_their_nodes() {
     for (name, page) in NASTY {
@@ -399,4 +283,64 @@ fn tag_soup_is_edited_alike_however_it_is_cut() {
             "seed {seed}"
         );
     }
+}
+
+#[test]
+fn a_page_streams_and_its_body_is_neither_held_nor_copied() {
+    let mut splice = splice();
+    let start = Bytes::from_static(b"<!doctype html><html><head><title>x</title>");
+    assert!(
+        splice.push(&start).starts_with(b"<!doctype html><html data-ours"),
+        "the head leaves at once"
+    );
+    assert!(
+        splice
+            .push(&Bytes::from_static(b"</head><body>"))
+            .ends_with(b"class=hivematrix-content>")
+    );
+    let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
+    // 200 MB.
+    for _ in 0..3_200 {
+        let out = splice.push(&chunk);
+        assert_eq!((out.as_ptr(), out.len()), (chunk.as_ptr(), chunk.len()));
+    }
+    assert!(splice.finish().is_empty());
+}
+
+#[test]
+fn what_lies_before_a_body_is_not_held_either_however_long_it_is() {
+    for (open, filler, close) in [
+        ("<!--", "- x <p> ", "-->"),
+        ("<style>", "a{} ", "</style>"),
+        ("", " \n", ""),
+    ] {
+        let mut splice = splice();
+        let mut out = splice.push(&Bytes::from_static(open.as_bytes())).len();
+        let mut sent = open.len();
+        let chunk = Bytes::from(filler.repeat(1_000));
+        for _ in 0..500 {
+            out += splice.push(&chunk).len();
+            sent += chunk.len();
+            assert!(sent - out < 16, "{open} holds {} bytes", sent - out);
+        }
+        splice.push(&Bytes::copy_from_slice(close.as_bytes()));
+        splice.push(&Bytes::from_static(b"text"));
+        assert_eq!(splice.progress(), Progress::Done, "{open}");
+    }
+}
+
+#[test]
+fn a_tag_beyond_the_limit_goes_on_as_it_came() {
+    let (plan, _) = Plan::new(vec![edits()], "https://hm.example", false);
+    let mut splice = Splice::new(plan, true, true, 4_096);
+    let page = format!("<div title='{}'>x</div>", "y".repeat(10_000));
+    let mut out = BytesMut::new();
+    for piece in page.as_bytes().chunks(1_000) {
+        out.extend_from_slice(&splice.push(&Bytes::copy_from_slice(piece)));
+    }
+    out.extend_from_slice(&splice.finish());
+    assert_eq!(
+        (&out[..], splice.progress()),
+        (page.as_bytes(), Progress::GivenUp)
+    );
 }

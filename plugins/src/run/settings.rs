@@ -68,7 +68,7 @@ fn find_in_value(value: &DeValue<'static>, keys: &[String]) -> Option<std::ops::
         DeValue::Table(table) => find(table, keys),
         DeValue::Array(array) => {
             let (index, rest) = keys.split_first()?;
-            let value = array.iter().nth(index.parse().ok()?)?;
+            let value = array.get(index.parse::<usize>().ok()?)?;
             if rest.is_empty() {
                 Some(value.span())
             } else {
