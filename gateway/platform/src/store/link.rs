@@ -18,6 +18,12 @@ use super::redis::RedisSettings;
 /// Pause between a failed attempt to connect and the next one.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// A connection and its number.
+type Connected = (MultiplexedConnection, u64);
+
+/// When an attempt began, and what is cancelled when it has ended.
+type Attempt = (Instant, CancellationToken);
+
 /// One shared connection, or the reason why there is none.
 pub(crate) struct Link {
     client: Client,
@@ -57,31 +63,33 @@ impl Link {
 
     /// The connection and its number. Connects where there is none; fails at once where that failed just now, or where an attempt
     /// that others wait for has taken as long as a command may.
-    pub(crate) async fn connection(self: &Arc<Self>) -> Result<(MultiplexedConnection, u64), StoreError> {
-        loop {
-            let (since, done) = match self.connected_or_connecting() {
-                Ok(connected) => return connected,
-                Err(attempt) => attempt,
-            };
-            if tokio::time::timeout_at(since + self.settings.command_timeout, done.cancelled())
-                .await
-                .is_err()
-            {
-                return Err(StoreError::Unreachable("still connecting".to_owned()));
-            }
+    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Connected, StoreError> {
+        let (since, done) = match self.connected_or_connecting(false) {
+            Ok(known) => return known,
+            Err(attempt) => attempt,
+        };
+        let deadline = since + self.settings.command_timeout;
+        if tokio::time::timeout_at(deadline, done.cancelled()).await.is_err() {
+            return Err(StoreError::Unreachable("still connecting".to_owned()));
         }
+        // Who has waited for an attempt shares its outcome, however long ago that was.
+        self.connected_or_connecting(true).unwrap_or_else(|_| {
+            Err(StoreError::Unreachable(
+                "the connection was lost at once".to_owned(),
+            ))
+        })
     }
 
     /// The answer to [`Link::connection`] if it is known, else the attempt to wait for (begun here, if need be).
-    #[allow(clippy::type_complexity)]
     fn connected_or_connecting(
         self: &Arc<Self>,
-    ) -> Result<Result<(MultiplexedConnection, u64), StoreError>, (Instant, CancellationToken)> {
+        waited: bool,
+    ) -> Result<Result<Connected, StoreError>, Attempt> {
         let now = Instant::now();
         let mut state = self.lock();
         match &*state {
             State::Up { connection, number } => return Ok(Ok((connection.clone(), *number))),
-            State::Down { until, error } if now < *until => return Ok(Err(error.clone())),
+            State::Down { until, error } if waited || now < *until => return Ok(Err(error.clone())),
             // An attempt that outlived its own limit died with its runtime; begin another.
             State::Connecting { since, done, .. } if now < *since + self.settings.connect_timeout * 2 => {
                 return Err((*since, done.clone()));

@@ -233,6 +233,8 @@ async fn changes_of_sessions_are_announced_to_every_subscriber(store: Arc<impl S
 }
 
 async fn expiry_is_announced(store: Arc<impl Store>) {
+    store.put("session:later", b"1", MINUTE).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
     let mut changes = store.changes();
     store.put("session:a", b"1", SOON).await.unwrap();
     assert_eq!(next_key(&mut changes).await, "session:a");
