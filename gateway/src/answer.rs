@@ -13,13 +13,21 @@ use crate::context::Context;
 use crate::error::Refusal;
 use crate::headers::CORRELATION_ID;
 use crate::identity::AttemptLimits;
+use crate::own_page;
 use crate::reply::Reply;
 
 /// Writes a reply. HEAD gets the head alone.
 ///
 /// # Errors
 /// When the client is gone.
-pub(crate) async fn send(session: &mut Session, context: &mut Context, reply: Reply) -> pingora::Result<()> {
+pub(crate) async fn send(
+    session: &mut Session,
+    context: &mut Context,
+    mut reply: Reply,
+) -> pingora::Result<()> {
+    if reply.is_page {
+        reply.body = own_page::composed(context, &session.req_header().headers, reply.body).await;
+    }
     let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 3))?;
     for (name, value) in reply.headers {
         head.append_header(name, value)?;

@@ -15,6 +15,7 @@ mod gateway;
 mod headers;
 mod health;
 mod metrics;
+mod own_page;
 mod phases;
 mod preferences;
 mod proxy;

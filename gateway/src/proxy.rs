@@ -18,6 +18,7 @@ use crate::cut;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::phases::arrive::Connection;
+use crate::phases::credentials::Credentials;
 use crate::phases::{
     arrive, authenticate, authorize, credentials, forward, local, plugins, provider, respond, rewrite, route,
 };
@@ -59,6 +60,18 @@ impl Proxy {
             plugins::Step::Continue => Ok(None),
             plugins::Step::Answered(reply) => Ok(Some(reply)),
             plugins::Step::Changed => self.admit(session, context).await,
+        }
+    }
+
+    /// Who gets a page about a wrong address sees the menu all the same, if the session is at hand.
+    async fn recognise(&self, session: &Session, context: &mut Context, refusal: &Refusal) {
+        if context.account.subject.is_none()
+            && context.intent.is_navigation()
+            && matches!(refusal, Refusal::NoRoute { .. } | Refusal::NotFound)
+            && let Ok(Credentials::Cookie(handle)) = credentials::credentials(&session.req_header().headers)
+            && let Ok(identity) = self.gateway.view.by_handle(&handle).await
+        {
+            context.account.subject = Some(identity.caller.claims.clone());
         }
     }
 
@@ -104,7 +117,10 @@ impl ProxyHttp for Proxy {
                 return Ok(false);
             }
             Ok(Some(reply)) => answer::send(session, context, reply).await?,
-            Err(refusal) => answer::refuse(session, context, &refusal).await?,
+            Err(refusal) => {
+                self.recognise(session, context, &refusal).await;
+                answer::refuse(session, context, &refusal).await?;
+            }
         }
         Ok(true)
     }

@@ -13,6 +13,8 @@ pub(crate) struct Reply {
     pub(crate) headers: Vec<(HeaderName, String)>,
     /// The body.
     pub(crate) body: Bytes,
+    /// Whether it is one of our own pages, which gets its panel when it is written.
+    pub(crate) is_page: bool,
 }
 
 impl Reply {
@@ -22,6 +24,7 @@ impl Reply {
             status,
             headers: Vec::new(),
             body: Bytes::new(),
+            is_page: false,
         }
     }
 
@@ -31,6 +34,7 @@ impl Reply {
             status,
             headers: vec![(header::CACHE_CONTROL, "no-store".into())],
             body: Bytes::new(),
+            is_page: false,
         }
     }
 
@@ -41,12 +45,16 @@ impl Reply {
 
     /// An HTML page. Its policy allows what the design system's pages need and nothing else.
     pub(crate) fn page(status: StatusCode, html: String) -> Self {
-        Self::empty(status)
+        let page = Self::empty(status)
             .with(header::CONTENT_TYPE, "text/html; charset=utf-8")
             .with(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)
             .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
             .with(header::REFERRER_POLICY, "same-origin")
-            .body(html)
+            .body(html);
+        Self {
+            is_page: true,
+            ..page
+        }
     }
 
     /// Lets the page's forms lead to another origin as well: a browser holds a form's redirects to the policy too.

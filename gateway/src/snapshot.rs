@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hivematrix_platform::PermissionLevel;
 use hivematrix_plugins::{Chain, Invalid, MenuEntry, PluginSpec, Registry, Tools};
 
-use crate::config::{Config, Origin, PublicPath, Service, Upstream};
+use crate::config::{COMPOSITION, Config, Origin, PluginInstance, PublicPath, Service, Upstream};
 use crate::metrics::RouteMetrics;
 use crate::phases::path::{CanonicalPath, under};
 
@@ -50,6 +50,8 @@ pub(crate) struct Snapshot {
     /// The menu in registry order.
     pub(crate) menu: Arc<[MenuEntry]>,
     by_first_segment: HashMap<String, Vec<Arc<Route>>>,
+    /// What is put around our own pages: the composition, if it is configured.
+    pub(crate) own_pages: Option<Chain>,
     redirects: HashMap<String, String>,
     origins: Vec<String>,
 }
@@ -90,6 +92,13 @@ impl Snapshot {
                 metrics,
             }));
         }
+        let own_pages = composition_of(&config, registry, tools).map_or_else(
+            |mut found| {
+                problems.append(&mut found);
+                None
+            },
+            Some,
+        );
         let mut at = config.provider.backend_url.clone();
         at.set_path("/");
         let provider = Upstream::try_from(at).map_err(|error| Invalid::new(error.to_string()));
@@ -120,6 +129,7 @@ impl Snapshot {
             config,
             menu: menu.into(),
             by_first_segment,
+            own_pages,
             redirects,
             origins,
         })
@@ -182,13 +192,23 @@ fn chain_of(
         .plugins
         .iter()
         .filter_map(|name| config.plugins.iter().find(|plugin| plugin.name == *name))
-        .map(|plugin| PluginSpec {
-            instance: plugin.name.clone(),
-            kind: plugin.kind.clone(),
-            settings: plugin.settings.clone(),
-        })
+        .map(spec_of)
         .collect();
     registry.build(&specs, tools)
+}
+
+/// The chain of our own pages: the configured composition and nothing else.
+fn composition_of(config: &Config, registry: &Registry, tools: &Tools) -> Result<Chain, Vec<Invalid>> {
+    let composition = config.plugins.iter().find(|plugin| plugin.kind == COMPOSITION);
+    registry.build(&composition.map(spec_of).into_iter().collect::<Vec<_>>(), tools)
+}
+
+fn spec_of(plugin: &PluginInstance) -> PluginSpec {
+    PluginSpec {
+        instance: plugin.name.clone(),
+        kind: plugin.kind.clone(),
+        settings: plugin.settings.clone(),
+    }
 }
 
 fn menu_entry(service: &Service, prefix: &str) -> MenuEntry {

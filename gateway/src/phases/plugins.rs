@@ -71,6 +71,7 @@ pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) 
                 .filter_map(|(name, value)| Some((name.clone(), value.to_str().ok()?.to_owned())))
                 .collect(),
             body: answer.body,
+            is_page: false,
         }));
     }
     apply(head, seen, context)

@@ -11,12 +11,20 @@ use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::identity::cookies;
 use crate::phases::credentials::{Credentials, credentials, refuse_cross_site};
+use crate::phases::local::login::caller;
 use crate::reply::Reply;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Asks: a link or an image on another site must not sign anybody out.
-pub(super) fn ask(context: &Context) -> Result<Reply, Refusal> {
+pub(super) async fn ask(
+    gateway: &Gateway,
+    head: &RequestHeader,
+    context: &mut Context,
+) -> Result<Reply, Refusal> {
+    // Only for the panel around the page: the question is the same for everybody.
+    let _ = caller(gateway, head, context).await;
+
     let page = design::standalone_page(
         "Sign out?",
         html! {

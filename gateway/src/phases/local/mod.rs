@@ -60,7 +60,7 @@ pub(crate) async fn answer(
         "login" => Box::pin(login::begin(gateway, head, context)),
         "callback" => Box::pin(login::complete(gateway, head, context)),
         "logout" if posts => Box::pin(logout::act(gateway, head, context)),
-        "logout" => return logout::ask(context).map(Some),
+        "logout" => Box::pin(logout::ask(gateway, head, context)),
         "health" => Box::pin(health::answer(gateway)),
         "preferences" => Box::pin(preferences::forget(gateway, head, context)),
         "sign" => return Ok(Some(assets::sign())),
