@@ -149,24 +149,18 @@ async fn two_answers_to_one_attempt_make_one_session() {
     let site = Arc::new(Site::start().await);
     let mut browser = Browser::new();
     let begun = site.begin(&mut browser, "/codex/").await.unwrap();
-    // Two codes, each good at the provider.
-    let queries = [(); 2].map(|()| site.outside.sign_in(&begun.location, "alice"));
-    let both = queries.map(|query| {
+    // Two codes, each good at the provider. Both answers find the attempt open before either closes it.
+    let [first, second] = [(); 2].map(|()| site.outside.sign_in(&begun.location, "alice"));
+    let hold = site.store.hold_next("hm:attempt:");
+    let early = {
         let (site, mut browser) = (site.clone(), browser.clone());
-        tokio::spawn(async move {
-            site.complete(&mut browser, &query)
-                .await
-                .map_err(|failed| failed.error)
-        })
-    });
-    let mut made = 0;
-    for each in both {
-        match each.await.unwrap() {
-            Ok(_) => made += 1,
-            Err(error) => assert!(matches!(error, LoginError::AttemptUnknown), "{error}"),
-        }
-    }
-    assert_eq!(made, 1);
+        tokio::spawn(async move { site.complete(&mut browser, &first).await })
+    };
+    hold.reached().await;
+    site.complete(&mut browser, &second).await.unwrap();
+    hold.release();
+    let failed = early.await.unwrap().unwrap_err();
+    assert!(matches!(failed.error, LoginError::AttemptUnknown), "{failed}");
 }
 
 #[tokio::test]

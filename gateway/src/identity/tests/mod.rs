@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use hivematrix_platform::{
     MemoryLimits, MemoryStore, Minter, PermissionLevel, SealingKeys, SigningKey, StaticKeys, Store, UserData,
-    Verifier,
+    Verifier, unix_now,
 };
 
 pub(super) const ISSUER: &str = "hivematrix-core";
@@ -56,6 +56,13 @@ fn person(sub: &str) -> UserData {
         preferred_username: sub.to_owned(),
         permission_level: PermissionLevel::Technician,
         groups: vec!["technicians".to_owned()],
+    }
+}
+
+/// Waits for a moment in Unix seconds.
+async fn passed(moment: u64) {
+    while unix_now() < moment {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -38,7 +38,7 @@ impl Drop for Site {
 impl Site {
     pub(super) async fn start() -> Self {
         Self::with(LoginSettings {
-            grace: Duration::from_millis(200),
+            grace: Duration::from_millis(1500),
             ..LoginSettings::default()
         })
         .await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hivematrix_platform::{Handle, ServiceName, SessionId, Store as _, TokenError, unix_now};
 
 use super::world::World;
-use super::{eventually, minter, person};
+use super::{eventually, minter, passed, person};
 use crate::identity::{Refused, ViewSettings};
 
 #[tokio::test]
@@ -193,12 +193,16 @@ async fn many_who_ask_at_once_cause_one_read() {
 #[tokio::test]
 async fn a_session_that_has_expired_is_refused_although_nothing_was_announced() {
     let world = World::new();
-    let alice = world.session_until("alice", unix_now() + 2).await;
-    let identity = world.ask(&alice).await.unwrap();
-    assert!(identity.expires_at <= unix_now() + 2, "the earliest end counts");
+    let end = unix_now() + 3;
+    let alice = world.session_until("alice", end).await;
+    assert_eq!(
+        world.ask(&alice).await.unwrap().expires_at,
+        end,
+        "the earliest end counts"
+    );
     world.settle(&alice).await;
     let reads = world.store.reads();
-    tokio::time::sleep(Duration::from_millis(2100)).await;
+    passed(end).await;
     assert!(matches!(world.ask(&alice).await, Err(Refused::Expired)));
     assert_eq!(world.store.reads(), reads);
 }
