@@ -133,7 +133,7 @@ async fn a_fetch_of_a_page_whose_session_ended_gets_json_and_no_redirect() {
     let stack = Stack::start().await;
     let browser = Browser::start().await;
     browser
-        .go(&stack.origin().join("/codex/").expect("a URL").to_string())
+        .go(stack.origin().join("/codex/").expect("a URL").as_ref())
         .await;
     sign_in(&browser, "client").await;
     let keys = stack.redis.keys("session:*").await;

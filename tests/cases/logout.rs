@@ -1,5 +1,8 @@
 //! Signing out: asked by GET, done by POST, everywhere at once.
 
+use std::time::Duration;
+
+use hivematrix_backends::idp::Lifetimes;
 use hivematrix_tests::{Stack, eventually};
 
 const SESSION: &str = "__Host-hivematrix";
@@ -130,6 +133,26 @@ async fn signing_out_cuts_live_streams_of_the_session() {
     assert_eq!(socket.says("hello").await, "hello");
     let page = client.navigate("/logout").await;
     client.submit(&page, &[]).await;
-    let bound = std::time::Duration::from_secs(2);
+    let bound = Duration::from_secs(2);
     hivematrix_tests::takes_at_most(bound, "the socket is cut", socket.ended()).await;
+}
+
+#[tokio::test]
+async fn signing_out_works_when_the_providers_tokens_have_long_expired() {
+    let short = Lifetimes {
+        access_token: Duration::from_secs(1),
+        ..Lifetimes::default()
+    };
+    let stack = Stack::builder().lifetimes(short).start().await;
+    let client = stack.signed_in("client").await;
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    assert_eq!(
+        client.fetch("/echo/").await.status,
+        200,
+        "our session does not end with them"
+    );
+    let page = client.navigate("/logout").await;
+    client.submit(&page, &[]).await;
+    let again = client.navigate("/echo/").await;
+    assert!(again.text().contains("type=\"password\""), "{again:?}");
 }

@@ -1,5 +1,6 @@
 //! A Redis server of the case's own: a real process on a free port, empty, without files that outlive it.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -40,16 +41,10 @@ impl Redis {
         panic!("redis-server was started five times and never answered");
     }
 
-    /// The port on 127.0.0.1.
+    /// Where it listens.
     #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// `redis://127.0.0.1:<port>/0`.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// Kills the server; everything in it is gone.

@@ -13,26 +13,27 @@
 //! | `/core/ /nexus/ /keycloak/` | in the configuration, and never mounted |
 
 mod build;
+mod mounts;
 mod parts;
+mod platform;
 mod sessions;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hivematrix_backends::kit;
 use hivematrix_gateway::Running;
 use hivematrix_gateway::config::Config;
 use hivematrix_platform::Minter;
 use hivematrix_plugins::Registry;
 use secrecy::SecretString;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::subscriber::DefaultGuard;
 use url::Url;
 
 pub use self::build::Builder;
+use self::build::Relays;
 pub use self::parts::{PEOPLE, Part, Person};
+use self::platform::Platform;
 pub use self::sessions::claims;
 use crate::backend::Backend;
 use crate::client::{Client, Wire};
@@ -60,38 +61,13 @@ pub struct Stack {
     pub config: Config,
     /// Signs tokens as Core does.
     pub minter: Arc<Minter>,
-    relays: Vec<(Part, Relay)>,
+    relays: Relays,
     gateway: Running,
     sealing: SecretString,
-    core: SocketAddr,
-    provider: SocketAddr,
+    platform: Platform,
     certificate: Option<Certificate>,
     origin: Url,
-    services: Services,
     _subscriber: DefaultGuard,
-}
-
-/// Services that are served in tasks of ours.
-#[derive(Default)]
-struct Services {
-    tasks: JoinSet<()>,
-    stop: CancellationToken,
-}
-
-impl Services {
-    async fn serve(&mut self, router: axum::Router) -> SocketAddr {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
-        let address = listener.local_addr().expect("a bound socket");
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            kit::serve(listener, router, stop)
-                .await
-                .expect("a service that serves");
-        });
-        address
-    }
 }
 
 impl Stack {
@@ -213,8 +189,7 @@ impl Stack {
     /// Never: every part has one.
     #[must_use]
     pub fn relay(&self, part: Part) -> &Relay {
-        let found = self.relays.iter().find(|(other, _)| *other == part);
-        &found.expect("every part has a relay").1
+        self.relays.of(part)
     }
 
     /// The gateway.
@@ -236,13 +211,13 @@ impl Stack {
     /// Where Core is, past its relay.
     #[must_use]
     pub fn core(&self) -> Url {
-        Url::parse(&format!("http://{}", self.core)).expect("a URL")
+        Url::parse(&format!("http://{}", self.platform.core)).expect("a URL")
     }
 
     /// Where the provider is, past the gateway and the relay.
     #[must_use]
     pub fn provider(&self) -> Url {
-        Url::parse(&format!("http://{}", self.provider)).expect("a URL")
+        Url::parse(&format!("http://{}", self.platform.provider)).expect("a URL")
     }
 
     /// The public origin, `http://localhost:<port>/`.
@@ -293,7 +268,6 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.gateway.stop_token().cancel();
-        self.services.stop.cancel();
         if std::thread::panicking() {
             self.logs.show_last(40);
         }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hivematrix_platform::{SessionId, SessionRecord};
 
-use super::{Stack, build};
+use super::{Stack, platform};
 use crate::client::Client;
 
 /// The claims of a token, unverified.
@@ -89,6 +89,6 @@ impl Stack {
     /// Core's private key, for tokens that Core would not make.
     #[must_use]
     pub fn signing_key_pem(&self) -> String {
-        build::signing_key_pem()
+        platform::signing_key_pem()
     }
 }
