@@ -106,6 +106,11 @@ impl Context {
         }
     }
 
+    /// Whether what the client sends has no end by its nature: only for callers who are known.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.life == Life::Conversation && self.identity.is_some()
+    }
+
     /// The request id.
     pub(crate) fn id(&self) -> &str {
         &self.account.id

@@ -4,22 +4,24 @@
 //! It also stands at the door of every connection: how many an address may have, and how long a request's
 //! head may take.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::identity::LiveStream;
@@ -29,6 +31,8 @@ use crate::proxy::Proxy;
 tokio::task_local! {
     /// What the request now running in this task hangs on.
     static HANGS_ON: RefCell<Slot>;
+    /// Whether no request has been read from the connection of this task yet.
+    static FRESH: Cell<bool>;
 }
 
 #[derive(Default)]
@@ -36,11 +40,19 @@ struct Slot {
     arrived: bool,
     ended: Option<CancellationToken>,
     live: Option<LiveStream>,
+    /// When the last piece of a request body came that is not complete yet.
+    receiving: Option<Instant>,
 }
 
 /// Says that the head has been read: from now on the deadline for heads does not apply.
 pub(crate) fn arrived() {
     let _ = HANGS_ON.try_with(|slot| slot.borrow_mut().arrived = true);
+}
+
+/// Says that a piece of the request's body has come, or (`complete`) its end: who falls silent in between is cut
+/// off. HTTP/2 streams have no timeout of their own.
+pub(crate) fn receiving(complete: bool) {
+    let _ = HANGS_ON.try_with(|slot| slot.borrow_mut().receiving = (!complete).then(Instant::now));
 }
 
 /// Ties the running request to a live session; it is cut when the session ends.
@@ -55,9 +67,9 @@ pub(crate) fn tie(live: LiveStream) {
 /// Limits of connections, in the units of the configuration.
 #[derive(Clone, Copy)]
 pub(crate) struct ConnectionLimits {
-    /// Connections per client address; 0 for no limit.
+    /// Connections per client address, an IPv6 /64 being one; 0 for no limit.
     pub(crate) per_address: usize,
-    /// Time for a request's head, counted from the end of the idle time.
+    /// Time for a request's head; on a kept connection counted from the end of the idle time.
     pub(crate) head: Duration,
     /// Idle time between two requests.
     pub(crate) keepalive: Duration,
@@ -108,10 +120,17 @@ impl HttpServerApp for Exchanges {
         }
         session.set_read_timeout(Some(self.limits.body));
         session.set_write_timeout(Some(self.limits.write));
+        session.set_total_drain_timeout(Some(self.limits.body));
         let work = HANGS_ON.scope(RefCell::default(), async {
             let exchange = pin!(self.proxy.process_new_http(session, shutdown));
-            let late = pin!(tokio::time::sleep(self.limits.keepalive + self.limits.head));
-            until_cut(exchange, late).await
+            let fresh = FRESH.try_with(|fresh| fresh.replace(false)).unwrap_or(true);
+            let idle = if fresh {
+                Duration::ZERO
+            } else {
+                self.limits.keepalive
+            };
+            let late = pin!(tokio::time::sleep(idle + self.limits.head));
+            until_cut(exchange, late, self.limits.body).await
         });
         match work.await {
             Ended::Naturally(stream) => stream,
@@ -146,15 +165,16 @@ enum Ended<T> {
 async fn until_cut<T>(
     mut exchange: Pin<&mut impl Future<Output = T>>,
     mut late: Pin<&mut tokio::time::Sleep>,
+    body: Duration,
 ) -> Ended<T> {
     let mut cut: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
     std::future::poll_fn(move |context| {
         if let Poll::Ready(value) = exchange.as_mut().poll(context) {
             return Poll::Ready(Ended::Naturally(value));
         }
-        let (arrived, ended) = HANGS_ON.with(|slot| {
+        let (arrived, receiving, ended) = HANGS_ON.with(|slot| {
             let mut slot = slot.borrow_mut();
-            (slot.arrived, slot.ended.take())
+            (slot.arrived, slot.receiving, slot.ended.take())
         });
         if let Some(token) = ended {
             cut = Some(Box::pin(token.cancelled_owned()));
@@ -164,7 +184,12 @@ async fn until_cut<T>(
         {
             return Poll::Ready(Ended::Cut);
         }
-        if !arrived && late.as_mut().poll(context).is_ready() {
+        if let Some(since) = receiving
+            && late.deadline() != since + body
+        {
+            late.as_mut().reset(since + body);
+        }
+        if (!arrived || receiving.is_some()) && late.as_mut().poll(context).is_ready() {
             return Poll::Ready(Ended::TooLate);
         }
         Poll::Pending
@@ -176,18 +201,24 @@ async fn until_cut<T>(
 pub(crate) struct Door {
     exchanges: Arc<Exchanges>,
     open: Arc<Mutex<std::collections::HashMap<IpAddr, usize>>>,
+    trusted: Vec<IpNet>,
 }
 
 impl Door {
     /// A door to the exchanges.
-    pub(crate) fn new(exchanges: Exchanges) -> Self {
+    pub(crate) fn new(exchanges: Exchanges, trusted: Vec<IpNet>) -> Self {
         Self {
             exchanges: Arc::new(exchanges),
             open: Arc::default(),
+            trusted,
         }
     }
 
+    /// A trusted proxy speaks for many clients and is not limited; one IPv6 client owns a whole /64.
     fn enter(&self, address: Option<IpAddr>) -> Option<Inside> {
+        let address = address
+            .filter(|address| !self.trusted.iter().any(|network| network.contains(address)))
+            .map(network_of);
         if let Some(address) = address {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             let count = open.entry(address).or_insert(0);
@@ -204,6 +235,13 @@ impl Door {
             open: self.open.clone(),
             metrics: self.exchanges.metrics.clone(),
         })
+    }
+}
+
+fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
     }
 }
 
@@ -236,7 +274,9 @@ impl ServerApp for Door {
                 .and_then(|peer| peer.as_inet().map(std::net::SocketAddr::ip))
         });
         let _inside = self.enter(address)?;
-        self.exchanges.process_new(stream, shutdown).await
+        FRESH
+            .scope(Cell::new(true), self.exchanges.process_new(stream, shutdown))
+            .await
     }
 
     async fn cleanup(&self) {

@@ -2,14 +2,19 @@
 //! no gateway unready.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hivematrix_platform::Store;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::sync::Mutex;
 
 use crate::identity::SessionView;
+
+/// How long an answer of the store is passed on to who asks again: strangers may ask, and must not be able to
+/// make the store answer every time.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How long a check may take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -18,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Health {
     store: Arc<dyn Store>,
     view: Arc<SessionView>,
+    last: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 /// One look.
@@ -31,22 +37,39 @@ pub(crate) struct Report {
 
 impl Health {
     pub(crate) fn new(store: Arc<dyn Store>, view: Arc<SessionView>) -> Self {
-        Self { store, view }
+        Self {
+            store,
+            view,
+            last: Mutex::new(None),
+        }
     }
 
     /// Asks the session store; everything else is known.
     pub(crate) async fn report(&self) -> Report {
-        let store = match tokio::time::timeout(PATIENCE, self.store.ping()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer within 1 s".to_owned()),
-        };
+        let store = self.store().await;
         Report {
             ready: store.is_ok(),
             store,
             feed: self.store.feed_epoch().is_some(),
             live_streams: self.view.live_streams(),
         }
+    }
+
+    /// What the store says; one asks, the others wait for its answer.
+    async fn store(&self) -> Result<(), String> {
+        let mut last = self.last.lock().await;
+        if let Some((at, known)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return known.clone();
+        }
+        let found = match tokio::time::timeout(PATIENCE, self.store.ping()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer within 1 s".to_owned()),
+        };
+        *last = Some((Instant::now(), found.clone()));
+        found
     }
 }
 

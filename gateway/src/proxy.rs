@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
@@ -13,7 +13,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::answer;
 use crate::conclude::Account;
-use crate::context::{Context, Life, Target};
+use crate::context::{Context, Target};
 use crate::cut;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
@@ -114,6 +114,12 @@ impl ProxyHttp for Proxy {
                 if let (true, Some(route)) = (context.life.is_long(), context.route()) {
                     session.set_read_timeout(Some(route.service.timeouts.stream_idle));
                 }
+                // Interim answers mean nothing to HTTP/1.0 (RFC 9110 §15.2).
+                let is_old = session.req_header().version == Version::HTTP_10;
+                session.set_ignore_info_resp(is_old);
+                if session.is_http2() && !context.life.is_long() {
+                    cut::receiving(session.is_body_done());
+                }
                 return Ok(false);
             }
             Ok(Some(reply)) => answer::send(session, context, reply).await?,
@@ -146,14 +152,17 @@ impl ProxyHttp for Proxy {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         context: &mut Context,
     ) -> pingora::Result<()> {
+        if session.is_http2() && !context.life.is_long() {
+            cut::receiving(end);
+        }
         context.body_received += body.as_ref().map_or(0, Bytes::len);
         let limit = context.snapshot.config.limits.body_bytes;
-        if limit != 0 && context.life != Life::Conversation && context.body_received > limit {
+        if limit != 0 && !context.is_open_ended() && context.body_received > limit {
             context.body_too_large = true;
             return Err(Error::explain(ErrorType::HTTPStatus(413), "request body too large").into_down());
         }

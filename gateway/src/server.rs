@@ -108,7 +108,13 @@ pub(crate) async fn serve(
     let address = sockets
         .public()
         .ok_or_else(|| StartError::Other("the listener has no address".into()))?;
-    let mut service = Service::new("gateway".to_owned(), Door::new(exchanges(&gateway, &config)));
+    let mut service = Service::new(
+        "gateway".to_owned(),
+        Door::new(
+            exchanges(&gateway, &config),
+            config.server.trusted_proxies.clone(),
+        ),
+    );
     match &gateway.certificates {
         Some(certificates) => {
             service.add_tls_with_settings(&address.to_string(), None, tls_settings(certificates.clone())?);

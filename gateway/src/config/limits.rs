@@ -98,6 +98,39 @@ impl Default for Timeouts {
     }
 }
 
+/// The limits that listeners, logins and plugins take once, at the start.
+pub(super) fn differences(old: &super::Config, new: &super::Config) -> [(&'static str, bool); 10] {
+    let (a, b) = (&old.limits, &new.limits);
+    let (t, u) = (&old.timeouts, &new.timeouts);
+    [
+        (
+            "limits.connections_per_address",
+            a.connections_per_address != b.connections_per_address,
+        ),
+        (
+            "limits.concurrent_streams",
+            a.concurrent_streams != b.concurrent_streams,
+        ),
+        (
+            "limits.attempts_per_browser",
+            a.attempts_per_browser != b.attempts_per_browser,
+        ),
+        (
+            "limits.attempts_per_address",
+            a.attempts_per_address != b.attempts_per_address,
+        ),
+        (
+            "limits.sessions_per_user",
+            a.sessions_per_user != b.sessions_per_user,
+        ),
+        ("limits.rewrite_bytes", a.rewrite_bytes != b.rewrite_bytes),
+        ("timeouts.header", t.header != u.header),
+        ("timeouts.client_body", t.client_body != u.client_body),
+        ("timeouts.keepalive", t.keepalive != u.keepalive),
+        ("timeouts.write", t.write != u.write),
+    ]
+}
+
 /// The times of one service: those of `[timeouts]`, unless `[services.<name>.timeouts]` says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceTimeouts {

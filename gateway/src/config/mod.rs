@@ -229,7 +229,13 @@ impl Config {
             ("server.threads", self.server.threads != newer.server.threads),
             ("admin.listen", self.admin != newer.admin),
             ("log", self.log != newer.log),
+            ("server.grace", self.server.grace != newer.server.grace),
+            (
+                "server.trusted_proxies (for connections)",
+                self.server.trusted_proxies != newer.server.trusted_proxies,
+            ),
         ];
+        differences.extend(limits::differences(self, newer));
         differences.extend(identity::differences(self, newer));
         differences
             .into_iter()

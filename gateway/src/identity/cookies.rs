@@ -19,6 +19,9 @@ pub const SESSION_COOKIE: &str = "__Host-hivematrix";
 /// What the name of a login attempt's cookie starts with; the attempt's id follows.
 pub const ATTEMPT_PREFIX: &str = "__Host-hm-login-";
 
+/// More session cookies than this in one request are nobody's mistake.
+const MOST_SESSIONS: usize = 4;
+
 /// The request carries the session's cookie more than once: somebody planted one, and nobody can say which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the session cookie was sent more than once")]
@@ -39,6 +42,15 @@ pub fn session_handle(headers: &HeaderMap) -> Result<Option<Handle>, SeveralSess
     Ok(found
         .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(Handle::parse))
+}
+
+/// Every handle in the request's session cookies: for ending them all.
+pub fn session_handles(headers: &HeaderMap) -> Vec<Handle> {
+    pairs(headers)
+        .filter(|(name, _)| *name == SESSION_COOKIE.as_bytes())
+        .filter_map(|(_, value)| Handle::parse(std::str::from_utf8(value).ok()?))
+        .take(MOST_SESSIONS)
+        .collect()
 }
 
 /// The login attempts that this browser says it has begun. Malformed ones are left out.

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use hivematrix_plugins::Intent;
-use http::Method;
 use http::header::{self, HeaderMap, HeaderName};
+use http::{Method, Version};
 use pingora::http::RequestHeader;
 
 use crate::config::{Limits, Server};
@@ -55,7 +55,7 @@ pub(crate) fn arrive(
             allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         });
     }
-    context.life = life_of(&head.headers)?;
+    context.life = life_of(head)?;
     let host = host_of(head, connection.http2)?;
     context.origin = snapshot.origin_of(host).ok_or(Refusal::Misdirected)?;
     check_body_length(&head.headers, config.limits.body_bytes)?;
@@ -142,33 +142,50 @@ fn host_of(head: &RequestHeader, http2: bool) -> Result<&str, Refusal> {
     }
 }
 
-/// WebSockets, event streams and gRPC calls may be silent for long; any other upgrade is refused.
-fn life_of(headers: &HeaderMap) -> Result<Life, Refusal> {
+/// WebSockets, event streams and gRPC calls may be silent for long; any other upgrade is refused, and so is one
+/// that is none: its headers would lift limits that hold for requests (RFC 6455 §4.1).
+fn life_of(head: &RequestHeader) -> Result<Life, Refusal> {
+    let headers = &head.headers;
     if let Some(upgrade) = headers.get(header::UPGRADE) {
-        let names_other = upgrade
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|name| !name.trim_ascii().eq_ignore_ascii_case(b"websocket"));
-        if names_other {
-            return Err(Refusal::BadRequest("only WebSocket upgrades are served"));
+        let websocket = upgrade.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
+        let single = headers.get_all(header::UPGRADE).iter().count() == 1;
+        let bodiless =
+            !headers.contains_key(header::CONTENT_LENGTH) && !headers.contains_key(header::TRANSFER_ENCODING);
+        let switches =
+            head.method == Method::GET && head.version == Version::HTTP_11 && nominates_upgrade(headers);
+        if websocket && single && bodiless && switches {
+            return Ok(Life::Conversation);
         }
+        return Err(Refusal::BadRequest("only WebSocket upgrades are served"));
+    }
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], |value| value.as_bytes());
+    let grpc = content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]));
+    if grpc && head.version == Version::HTTP_2 && head.method == Method::POST {
         return Ok(Life::Conversation);
     }
-    let starts = |name: HeaderName, with: &[u8]| {
-        headers.get(name).is_some_and(|value| {
-            value
-                .as_bytes()
-                .get(..with.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(with))
-        })
-    };
-    if starts(header::CONTENT_TYPE, b"application/grpc") {
-        return Ok(Life::Conversation);
-    }
-    if starts(header::ACCEPT, b"text/event-stream") {
+    const STREAM: &[u8] = b"text/event-stream";
+    let accept = headers
+        .get(header::ACCEPT)
+        .map_or(&b""[..], |value| value.as_bytes());
+    if accept
+        .get(..STREAM.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(STREAM))
+    {
         return Ok(Life::Listening);
     }
     Ok(Life::Request)
+}
+
+fn nominates_upgrade(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// The peer, or what a trusted proxy says of it: the last address that no trusted proxy added.
@@ -185,8 +202,12 @@ fn client_address(headers: &HeaderMap, peer: Option<IpAddr>, server: &Server) ->
     }
     let mut client = peer;
     for value in headers.get_all("x-forwarded-for").iter().rev() {
-        for part in value.to_str().ok()?.rsplit(',') {
-            let Ok(address) = part.trim().parse::<IpAddr>() else {
+        for part in value.as_bytes().rsplit(|byte| *byte == b',') {
+            let address = std::str::from_utf8(part.trim_ascii())
+                .ok()
+                .and_then(|part| part.parse().ok());
+            // What can't be read was not written by a trusted proxy: the last one that was, counts.
+            let Some(address) = address else {
                 return Some(client);
             };
             client = address;
@@ -281,20 +302,52 @@ mod tests {
     }
 
     #[test]
-    fn only_websocket_upgrades_live() {
-        assert!(life_of(&head(&[("Upgrade", "h2c")]).headers).is_err());
-        assert!(life_of(&head(&[("Upgrade", "websocket, h2c")]).headers).is_err());
+    fn an_unreadable_forwarded_address_does_not_hide_the_client() {
+        let mut server = Server::new("127.0.0.1:0".parse().expect("valid"), Vec::new());
+        server.trusted_proxies = vec!["10.0.0.0/8".parse().expect("valid")];
+        let mut request = head(&[]);
+        let odd = http::HeaderValue::from_bytes(b"\xe9, 9.9.9.9").expect("valid");
+        request.append_header("x-forwarded-for", odd).expect("valid");
+        let peer: IpAddr = "10.0.0.1".parse().expect("valid");
+        let found = client_address(&request.headers, Some(peer), &server);
+        assert_eq!(found, "9.9.9.9".parse().ok());
+    }
+
+    #[test]
+    fn only_real_conversations_are_free_of_the_limits_of_requests() {
+        let life = |method: &str, version: Version, lines: &[(&'static str, &str)]| {
+            let mut request = head(lines);
+            request.set_method(method.parse().expect("valid"));
+            request.set_version(version);
+            life_of(&request).ok()
+        };
+        let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
+        let switch = [("Upgrade", "WebSocket"), ("Connection", "keep-alive, Upgrade")];
+        assert_eq!(life("GET", h1, &switch), Some(Life::Conversation));
+        assert_eq!(life("POST", h1, &switch), None);
+        assert_eq!(life("GET", h1, &[("Upgrade", "websocket")]), None);
         assert_eq!(
-            life_of(&head(&[("Upgrade", "WebSocket")]).headers).ok(),
+            life("GET", h1, &[switch[0], switch[1], ("Content-Length", "5")]),
+            None
+        );
+        assert_eq!(life("GET", h1, &[("Upgrade", "h2c"), switch[1]]), None);
+        assert_eq!(life("GET", h1, &[("Upgrade", "websocket, h2c"), switch[1]]), None);
+        assert_eq!(
+            life("POST", h2, &[("Content-Type", "application/grpc+proto")]),
             Some(Life::Conversation)
         );
         assert_eq!(
-            life_of(&head(&[("Accept", "text/event-stream")]).headers).ok(),
-            Some(Life::Listening)
-        );
-        assert_eq!(
-            life_of(&head(&[("Accept", "text/html")]).headers).ok(),
+            life("POST", h1, &[("Content-Type", "application/grpc")]),
             Some(Life::Request)
         );
+        assert_eq!(
+            life("POST", h2, &[("Content-Type", "application/grpc-not")]),
+            Some(Life::Request)
+        );
+        assert_eq!(
+            life("GET", h1, &[("Accept", "text/event-stream")]),
+            Some(Life::Listening)
+        );
+        assert_eq!(life("GET", h1, &[("Accept", "text/html")]), Some(Life::Request));
     }
 }

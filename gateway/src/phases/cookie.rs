@@ -8,6 +8,9 @@ use crate::phases::path::under;
 pub(crate) enum CookiePath {
     /// Below the prefix, keeping what the backend said.
     Within,
+    /// The same, and the prefix where it said nothing: the browser's default for an address without a slash
+    /// behind its only segment is the whole origin (RFC 6265 §5.1.4).
+    WithinOrWhole,
     /// The prefix itself.
     Whole,
 }
@@ -44,7 +47,7 @@ pub(crate) fn confine_cookie(cookie: &str, prefix: &str, path: CookiePath) -> Op
         confined.push_str("; ");
         confined.push_str(attribute.trim());
     }
-    if !has_path && path == CookiePath::Whole {
+    if !has_path && path != CookiePath::Within {
         confined.push_str("; Path=");
         confined.push_str(prefix);
     }
@@ -91,6 +94,13 @@ mod tests {
         ] {
             assert_eq!(confined(cookie).as_deref(), expected, "{cookie}");
         }
+    }
+
+    #[test]
+    fn a_cookie_without_a_path_from_the_bare_prefix_stays_below_it() {
+        let confined = |cookie| confine_cookie(cookie, "/codex", CookiePath::WithinOrWhole);
+        assert_eq!(confined("a=b").as_deref(), Some("a=b; Path=/codex"));
+        assert_eq!(confined("a=b; Path=/x").as_deref(), Some("a=b; Path=/codex/x"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Where a backend's redirect leads, as the browser must see it: below the service's prefix, or where the
 //! backend said, never to an internal address (security rules, "Answers").
 
+use std::net::Ipv4Addr;
+
 use url::{Host, Url};
 
 use crate::config::Origin;
@@ -8,13 +10,12 @@ use crate::phases::path::under;
 use crate::snapshot::{Route, Snapshot};
 
 /// Doors of our own that a backend may point at.
-const DOORS: [&str; 8] = [
+const DOORS: [&str; 7] = [
     "/login",
     "/logout",
     "/keycloak-callback",
     "/health",
     "/static",
-    "/keycloak",
     "/realms",
     "/resources",
 ];
@@ -74,7 +75,9 @@ impl Locations<'_> {
     /// A path that knows its prefix, or points at another door or service, stays; any other gets ours.
     fn below_prefix(&self, location: &str) -> Option<String> {
         let path = location.split(['?', '#']).next().unwrap_or_default();
+        let provider = self.snapshot.config.provider.public_path.as_str();
         let known = DOORS.iter().any(|door| under(path, door).is_some())
+            || (!provider.is_empty() && under(path, provider).is_some())
             || self.snapshot.redirect(path).is_some()
             || self
                 .snapshot
@@ -111,9 +114,15 @@ fn authority(url: &Url) -> Option<String> {
 
 /// Loopback, unspecified and link-local addresses mean nothing to a browser elsewhere.
 fn is_internal(url: &Url) -> bool {
+    let v4 = |v4: Ipv4Addr| v4.is_loopback() || v4.is_unspecified() || v4.is_link_local();
     match url.host() {
-        Some(Host::Ipv4(v4)) => v4.is_loopback() || v4.is_unspecified() || v4.is_link_local(),
-        Some(Host::Ipv6(v6)) => v6.is_loopback() || v6.is_unspecified(),
+        Some(Host::Ipv4(address)) => v4(address),
+        Some(Host::Ipv6(address)) => {
+            address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unicast_link_local()
+                || address.to_ipv4_mapped().is_some_and(v4)
+        }
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
     }

@@ -53,7 +53,19 @@ pub(crate) async fn respond(
             respond_provider(head, &snapshot.config.provider, snapshot.origin(context.origin))?;
         }
         Some(Target::Service(route)) => {
-            confine_cookies(head, &route.prefix)?;
+            let bare = context
+                .path
+                .as_ref()
+                .is_some_and(|path| path.sent() == route.prefix);
+            confine_cookies(
+                head,
+                &route.prefix,
+                if bare {
+                    CookiePath::WithinOrWhole
+                } else {
+                    CookiePath::Within
+                },
+            )?;
             confine_service_worker(head, &route.prefix)?;
             let locations = Locations {
                 snapshot: &snapshot,
@@ -65,7 +77,15 @@ pub(crate) async fn respond(
                     .get(&name)
                     .and_then(|l| l.to_str().ok())
                     .and_then(|l| locations.public(l));
-                if let Some(location) = changed {
+                // One value, and it is the one that was looked at.
+                let kept = || {
+                    head.headers
+                        .get(&name)
+                        .and_then(|value| value.to_str().ok())
+                        .map(str::to_owned)
+                };
+                let several = head.headers.get_all(&name).iter().nth(1).is_some();
+                if let Some(location) = changed.or_else(|| several.then(kept).flatten()) {
                     head.insert_header(name, location)?;
                 }
             }
@@ -181,7 +201,7 @@ fn belongs_into_head(name: &HeaderName) -> bool {
         || HOP_BY_HOP.contains(&name.as_str())
 }
 
-fn confine_cookies(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<()> {
+fn confine_cookies(head: &mut ResponseHeader, prefix: &str, path: CookiePath) -> pingora::Result<()> {
     if !head.headers.contains_key(header::SET_COOKIE) {
         return Ok(());
     }
@@ -190,7 +210,7 @@ fn confine_cookies(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<(
         .get_all(header::SET_COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .filter_map(|cookie| confine_cookie(cookie, prefix, CookiePath::Within))
+        .filter_map(|cookie| confine_cookie(cookie, prefix, path))
         .collect();
     head.remove_header(&header::SET_COOKIE);
     for cookie in cookies {
@@ -199,15 +219,10 @@ fn confine_cookies(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<(
     Ok(())
 }
 
+/// A scope is compared as a string, after the browser has resolved it: only one value is safe to pass on.
 fn confine_service_worker(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<()> {
     const ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
-    let Some(scope) = head.headers.get(&ALLOWED) else {
-        return Ok(());
-    };
-    let within = scope.to_str().is_ok_and(|scope| {
-        !scope.contains("..") && !scope.contains('%') && crate::phases::path::under(scope, prefix).is_some()
-    });
-    if !within {
+    if head.headers.contains_key(&ALLOWED) {
         head.insert_header(ALLOWED, format!("{prefix}/"))?;
     }
     Ok(())

@@ -45,6 +45,14 @@ pub(crate) struct Args {
         default_value = "redis://127.0.0.1:6379/0"
     )]
     redis: SecretString,
+    /// Replicas of that Redis that must have a revocation before Core confirms it (`WAIT`).
+    #[arg(
+        long,
+        value_name = "N",
+        env = "HIVEMATRIX_REDIS_REPLICAS",
+        default_value_t = 0
+    )]
+    redis_replicas: u32,
     /// Keep sessions in this process, where no gateway sees them: for trying Core's API without Redis.
     #[arg(long)]
     in_memory: bool,
@@ -121,13 +129,14 @@ impl Args {
         let legacy_callers = names(&self.legacy_callers)?;
         let (known_services, secrets) = (self.known_services()?, self.all_secrets()?);
         let userinfo_url = userinfo(&self.provider, &self.realm)?;
-        let (redis, in_memory, client_id) = (self.redis, self.in_memory, self.client_id);
+        let (redis, replicas) = (self.redis, self.redis_replicas);
+        let (in_memory, client_id) = (self.in_memory, self.client_id);
         serve_alone(self.listen, self.log, async move || {
             let settings = CoreSettings {
                 store: if in_memory {
                     Arc::new(MemoryStore::default())
                 } else {
-                    open(&redis)?
+                    open(&redis, replicas)?
                 },
                 minter,
                 userinfo_url,
@@ -199,8 +208,12 @@ pub(crate) fn userinfo(provider: &Url, realm: &str) -> Result<Url, Failure> {
 }
 
 /// The Redis at this address. It may be down: Core answers what it can, and recovers by itself.
-pub(crate) fn open(url: &SecretString) -> Result<Arc<dyn Store>, Failure> {
-    let store = RedisStore::lazy(url.expose_secret(), RedisSettings::default());
+pub(crate) fn open(url: &SecretString, replicas: u32) -> Result<Arc<dyn Store>, Failure> {
+    let settings = RedisSettings {
+        replicas,
+        ..RedisSettings::default()
+    };
+    let store = RedisStore::lazy(url.expose_secret(), settings);
     Ok(Arc::new(
         store.map_err(|error| Failure::Usage(format!("--redis: {error}")))?,
     ))

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::identity::cookies;
-use crate::phases::credentials::{Credentials, credentials, refuse_cross_site};
+use crate::phases::credentials::refuse_cross_site;
 use crate::phases::local::login::caller;
 use crate::reply::Reply;
 
@@ -52,18 +52,18 @@ pub(super) async fn act(
     let snapshot = context.snapshot.clone();
     let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
     refuse_cross_site(&head.method, &head.headers, origin)?;
-    let location = match credentials(&head.headers) {
-        Ok(Credentials::Cookie(handle)) => {
-            let ended = gateway
-                .logout
-                .end(origin, &handle)
-                .await
-                .map_err(Refusal::IdentityDown)?;
-            tracing::info!(request_id = %context.id(), core = ended.at_core, store = ended.in_store, "signed out");
-            ended.location.unwrap_or_else(|| "/".to_owned())
-        }
-        Ok(Credentials::None | Credentials::Bearer(_)) | Err(_) => "/".to_owned(),
-    };
+    let mut location = None;
+    // Whatever else the request shows: what its cookies stand for ends.
+    for handle in cookies::session_handles(&head.headers) {
+        let ended = gateway
+            .logout
+            .end(origin, &handle)
+            .await
+            .map_err(Refusal::IdentityDown)?;
+        tracing::info!(request_id = %context.id(), core = ended.at_core, store = ended.in_store, "signed out");
+        location = location.or(ended.location);
+    }
+    let location = location.unwrap_or_else(|| "/".to_owned());
     Ok(Reply::redirect(StatusCode::SEE_OTHER, &location)
         .with(CLEAR_SITE_DATA, "\"cache\", \"cookies\", \"storage\"")
         .with_cookies(vec![cookies::clear_session()]))
