@@ -2,10 +2,11 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use hivematrix_benches::browser::{self, Ask};
 use hivematrix_gateway::identity::cookies;
 use hivematrix_platform::Handle;
+
+use crate::Criterion;
 
 pub(crate) fn measure(criterion: &mut Criterion) {
     let handle = Handle::generate();

@@ -7,11 +7,13 @@
 use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput};
+use criterion::{BenchmarkGroup, Throughput};
 use hivematrix_benches::browser::{self, Ask};
 use hivematrix_benches::chains::{Plugins, way_in, way_out};
 use hivematrix_benches::pages::{self, Page};
+
+use crate::Criterion;
+use crate::cpu_time::CpuTime;
 
 const EDITED: [(&str, Plugins); 4] = [
     ("composed", Plugins::Composition),
@@ -34,7 +36,7 @@ pub(crate) fn measure(criterion: &mut Criterion) {
     }
 }
 
-fn yardsticks(group: &mut BenchmarkGroup<'_, WallTime>, arrival: &str, chunks: &[Bytes]) {
+fn yardsticks(group: &mut BenchmarkGroup<'_, CpuTime>, arrival: &str, chunks: &[Bytes]) {
     group.bench_function(format!("untouched/{arrival}"), |bencher| {
         bencher.iter(|| {
             for chunk in chunks {
@@ -52,7 +54,7 @@ fn yardsticks(group: &mut BenchmarkGroup<'_, WallTime>, arrival: &str, chunks: &
 }
 
 fn edited(
-    group: &mut BenchmarkGroup<'_, WallTime>,
+    group: &mut BenchmarkGroup<'_, CpuTime>,
     name: &str,
     plugins: Plugins,
     page: &Page,

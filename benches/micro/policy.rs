@@ -3,11 +3,12 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use hivematrix_benches::browser::{self, Ask};
 use hivematrix_benches::chains::{Plugins, way_in};
 use http::HeaderName;
 use http::header::{CONTENT_SECURITY_POLICY as ENFORCED, CONTENT_SECURITY_POLICY_REPORT_ONLY as REPORTED};
+
+use crate::Criterion;
 
 const STRICT: &str = "default-src 'none'; img-src 'self' data:; font-src 'self'; form-action 'self'; \
     script-src https://cdn.example/lib/; style-src https://cdn.example/css/; connect-src https://api.example; \
@@ -17,9 +18,12 @@ const NONCE: &str = "default-src 'self'; script-src 'nonce-2726c7f26c' 'strict-d
 const HASHES: &str = "default-src 'none'; script-src 'strict-dynamic' \
     'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='; style-src 'self'; connect-src 'self'";
 
+/// Headers with the policies in them.
+type Policies<'a> = &'a [(HeaderName, &'static str)];
+
 pub(crate) fn measure(criterion: &mut Criterion) {
     // With whether the policy has to grow: a nonce is taken over by the inserted tags instead.
-    let cases: [(&str, &[(HeaderName, &'static str)], bool); 6] = [
+    let cases: [(&str, Policies<'_>, bool); 6] = [
         ("none", &[], false),
         (
             "already_allowed",

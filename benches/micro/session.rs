@@ -5,11 +5,12 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use hivematrix_benches::sessions::World;
 use hivematrix_gateway::identity::{Refused, ViewSettings};
 use hivematrix_platform::Handle;
 use tokio::runtime::Runtime;
+
+use crate::Criterion;
 
 /// So many browsers that what is known of them does not fit into a processor's nearer caches. A smoke run,
 /// which measures nothing, does not wait until they have all signed in.

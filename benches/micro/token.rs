@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use hivematrix_benches::sessions::Authority;
 use hivematrix_platform::{Handle, SessionId, TokenError, unix_now};
+
+use crate::Criterion;
 
 pub(crate) fn measure(criterion: &mut Criterion) {
     verification(criterion);
