@@ -164,18 +164,20 @@ async fn what_speaks_for_the_whole_origin_is_removed() {
 async fn a_service_worker_is_allowed_below_the_prefix_only() {
     let stack = Stack::start().await;
     let client = stack.signed_in("admin").await;
-    for (scope, expected) in [
-        ("/", "/echo/"),
-        ("/second/", "/echo/"),
-        ("/echo/app/", "/echo/app/"),
-        ("/echo/../", "/echo/"),
-        ("/echo%2f../", "/echo/"),
-        ("https://evil.example/", "/echo/"),
+    for scope in [
+        "/",
+        "/second/",
+        "/echo/app/",
+        "/echo/../",
+        "/echo%2f../",
+        "/echo",
+        "https://evil.example/",
     ] {
-        assert_eq!(
-            through(&stack, &client, "Service-Worker-Allowed", scope).await,
-            [expected],
-            "{scope}"
+        let found = through(&stack, &client, "Service-Worker-Allowed", scope).await;
+        assert_eq!(found.len(), 1, "{scope}: {found:?}");
+        assert!(
+            found[0].starts_with("/echo/") && !found[0].contains(['.', '%']),
+            "{scope}: {found:?}"
         );
     }
 }
