@@ -42,7 +42,7 @@ async fn metrics_count_requests_by_service_and_status() {
 
 #[tokio::test]
 async fn live_and_ready_are_apart_and_codex_makes_no_gateway_unready() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().impatient().start().await;
     for part in [Part::Codex, Part::Echo, Part::Core, Part::Provider] {
         stack.relay(part).cut().await;
     }

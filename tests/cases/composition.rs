@@ -175,7 +175,7 @@ async fn a_users_name_and_the_pages_own_text_stay_escaped() {
 
 #[tokio::test]
 async fn a_page_comes_without_delay_and_whole_when_codex_hangs_or_is_down() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().impatient().start().await;
     stack.second.on("/page", Script::html(PAGE));
     let bound = Duration::from_secs(1);
     for (index, part) in [Part::Codex, Part::Core].into_iter().enumerate() {

@@ -44,7 +44,7 @@ async fn home_is_the_chosen_service_if_it_is_visible_and_permitted() {
 
 #[tokio::test]
 async fn home_does_not_need_codex() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().impatient().start().await;
     let client = stack.signed_in("admin").await;
     for part in [Part::Codex, Part::Core] {
         stack.relay(part).stall();

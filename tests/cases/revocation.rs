@@ -174,7 +174,7 @@ async fn a_revocation_counts_while_core_is_down() {
 
 #[tokio::test]
 async fn a_revocation_while_the_feed_is_lost_is_never_missed() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().impatient().start().await;
     let client = stack.signed_in("admin").await;
     let session = stack.session_of(&client).await;
     assert_eq!(client.fetch("/plain/x").await.status, 200);
@@ -195,7 +195,7 @@ async fn a_revocation_while_the_feed_is_lost_is_never_missed() {
 
 #[tokio::test]
 async fn a_revocation_that_a_stalled_feed_withholds_is_seen_within_the_heartbeat() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().impatient().start().await;
     stack.echo.on("/socket", Script::websocket());
     let client = stack.signed_in("admin").await;
     let session = stack.session_of(&client).await;

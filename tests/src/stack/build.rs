@@ -31,6 +31,7 @@ pub struct Builder {
     tls: bool,
     lifetimes: Option<Lifetimes>,
     plugins: Option<Registry>,
+    impatient: bool,
 }
 
 impl Builder {
@@ -55,6 +56,19 @@ impl Builder {
         self
     }
 
+    /// The gateway waits no longer for Redis, Core and Codex than a healthy machine needs: for outages. Other cases
+    /// give them time, so that a machine that is busy with something else fails none.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.impatient = true;
+        self.configure(|config| {
+            config.core.timeout = Duration::from_secs(1);
+            if let Some(codex) = &mut config.codex {
+                codex.timeout = Duration::from_secs(1);
+            }
+        })
+    }
+
     /// How long things live at the provider.
     #[must_use]
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
@@ -75,7 +89,7 @@ impl Builder {
         // Everybody is told the origin before the gateway that serves it exists.
         let origin = Url::parse(&format!("{scheme}://localhost:{}/", free_port())).expect("a URL");
         let minter = platform::minter();
-        let store = redis_store(redis.address()).await;
+        let store = redis_store(redis.address(), PATIENCE).await;
         let platform = Platform::start(&origin, self.lifetimes, store, &minter).await;
         let backends = Backends::start().await;
         let relays = Relays::start(&redis, &platform, &backends).await;
@@ -88,7 +102,8 @@ impl Builder {
         for change in self.changes {
             change(&mut config);
         }
-        let store = redis_store(relays.at(Part::Redis)).await;
+        let patience = if self.impatient { IMPATIENCE } else { PATIENCE };
+        let store = redis_store(relays.at(Part::Redis), patience).await;
         let sealing = SealingKeys::fresh_base64();
         let plugins = self.plugins.unwrap_or_else(Registry::standard);
         let gateway = start_gateway(config.clone(), store, &sealing, plugins).await;
@@ -177,11 +192,15 @@ pub(super) async fn start_gateway(
     }
 }
 
+/// For one command to Redis.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+const IMPATIENCE: Duration = Duration::from_millis(500);
+
 /// A store that notices soon when its Redis is gone.
-pub(super) async fn redis_store(address: SocketAddr) -> Arc<dyn Store> {
+pub(super) async fn redis_store(address: SocketAddr, command_timeout: Duration) -> Arc<dyn Store> {
     let settings = RedisSettings {
-        command_timeout: Duration::from_millis(500),
-        connect_timeout: Duration::from_secs(2),
+        command_timeout,
+        connect_timeout: Duration::from_secs(5),
         heartbeat: Duration::from_millis(200),
         ..RedisSettings::default()
     };

@@ -250,7 +250,7 @@ impl Stack {
     pub async fn another_gateway(&self) -> (Running, Client) {
         let mut config = self.config.clone();
         config.server.listen.set_port(0);
-        let store = build::redis_store(self.relay(Part::Redis).address()).await;
+        let store = build::redis_store(self.relay(Part::Redis).address(), build::PATIENCE).await;
         let gateway = build::start_gateway(config, store, &self.sealing, Registry::standard()).await;
         let client = Client::new(self.origin.clone(), gateway.address(), &Wire::default());
         (gateway, client)

@@ -85,7 +85,7 @@ fn public(mut service: Service) -> Service {
     service
 }
 
-/// Short times, so that a case about one does not take long; nothing here is near what a healthy part needs.
+/// What a case does not change.
 fn base(origin: &Url, relays: &Relays) -> Config {
     let port = origin.port().expect("a port");
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -93,15 +93,11 @@ fn base(origin: &Url, relays: &Relays) -> Config {
     let provider = config::Provider::new(http(relays.at(Part::Provider)), CLIENT_SECRET.into());
     let core = config::Core {
         secret: Some(CORE_SECRET.into()),
-        timeout: Duration::from_secs(1),
         ..config::Core::new(http(relays.at(Part::Core)))
     };
     let mut config = Config::minimal(listen, public, provider, core);
     config.admin.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     config.server.grace = Duration::from_millis(500);
-    config.codex = Some(config::Codex {
-        timeout: Duration::from_secs(1),
-        ..config::Codex::new(http(relays.at(Part::Codex)))
-    });
+    config.codex = Some(config::Codex::new(http(relays.at(Part::Codex))));
     config
 }
