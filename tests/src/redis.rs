@@ -47,6 +47,11 @@ impl Redis {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
     /// Kills the server; everything in it is gone.
     pub fn kill(&mut self) {
         self.program = None;
