@@ -206,6 +206,14 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> FailToProxy {
         let refusal = refusal_of(error, context);
+        if session.response_written().is_some() && session.is_process_shutting_down() {
+            // What is still open when the gateway ends is broken off by its end: nobody's fault.
+            context.account.reason = Some("shutting_down");
+            return FailToProxy {
+                error_code: 0,
+                can_reuse_downstream: false,
+            };
+        }
         if session.response_written().is_some() || matches!(refusal, Refusal::ClientGone) {
             context.account.refused(&refusal);
             return FailToProxy {

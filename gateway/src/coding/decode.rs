@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use brotli::enc::StandardAlloc;
+use brotli::{BrotliResult, BrotliState};
 use bytes::Bytes;
 
 use super::Coding;
@@ -37,13 +39,20 @@ enum Inner {
     DeflateUnseen(Vec<u8>),
     Zlib(flate2::write::ZlibDecoder<Vec<u8>>),
     Deflate(flate2::write::DeflateDecoder<Vec<u8>>),
-    Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
+    Brotli(Box<Brotli>),
     Zstd(Box<Zstd>),
 }
 
 /// A zstd decoder that knows whether its frame has ended.
 struct Zstd {
     raw: zstd::stream::raw::Decoder<'static>,
+    out: Vec<u8>,
+    ended: bool,
+}
+
+/// The bare brotli decoder: the library's writer keeps back what does not fit its buffer until more input comes.
+struct Brotli {
+    state: BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
     out: Vec<u8>,
     ended: bool,
 }
@@ -57,7 +66,7 @@ impl Decoder {
         let inner = match coding {
             Coding::Gzip => Inner::Gzip(flate2::write::MultiGzDecoder::new(Vec::new())),
             Coding::Deflate => Inner::DeflateUnseen(Vec::new()),
-            Coding::Brotli => Inner::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), 4096))),
+            Coding::Brotli => Inner::Brotli(Box::new(Brotli::new())),
             Coding::Zstd => {
                 let mut raw = zstd::stream::raw::Decoder::new()?;
                 // A window of 8 MiB is what RFC 9659 lets a sender of this coding use.
@@ -115,7 +124,7 @@ impl Inner {
             Self::Gzip(decoder) => decoder.write_all(slice).and_then(|()| decoder.flush()),
             Self::Zlib(decoder) => decoder.write_all(slice).and_then(|()| decoder.flush()),
             Self::Deflate(decoder) => decoder.write_all(slice).and_then(|()| decoder.flush()),
-            Self::Brotli(decoder) => decoder.write_all(slice).and_then(|()| decoder.flush()),
+            Self::Brotli(decoder) => decoder.write(slice),
             Self::Zstd(decoder) => decoder.write(slice),
             Self::DeflateUnseen(seen) => {
                 seen.extend_from_slice(slice);
@@ -139,7 +148,7 @@ impl Inner {
             Self::Gzip(decoder) => std::mem::take(decoder.get_mut()),
             Self::Zlib(decoder) => std::mem::take(decoder.get_mut()),
             Self::Deflate(decoder) => std::mem::take(decoder.get_mut()),
-            Self::Brotli(decoder) => std::mem::take(decoder.get_mut()),
+            Self::Brotli(decoder) => std::mem::take(&mut decoder.out),
             Self::Zstd(decoder) => std::mem::take(&mut decoder.out),
             Self::DeflateUnseen(_) => Vec::new(),
         }
@@ -151,10 +160,10 @@ impl Inner {
             Self::Gzip(decoder) => decoder.try_finish(),
             Self::Zlib(decoder) => decoder.try_finish(),
             Self::Deflate(decoder) => decoder.try_finish(),
-            Self::Brotli(decoder) => decoder.close(),
+            Self::Brotli(decoder) if decoder.ended => Ok(()),
             Self::Zstd(decoder) if decoder.ended => Ok(()),
             Self::DeflateUnseen(seen) if seen.is_empty() => Ok(()),
-            Self::Zstd(_) | Self::DeflateUnseen(_) => Err(cut_off()),
+            Self::Brotli(_) | Self::Zstd(_) | Self::DeflateUnseen(_) => Err(cut_off()),
         }
     }
 }
@@ -173,6 +182,50 @@ impl Zstd {
             self.ended = wanted == 0;
             if input.pos() == slice.len() && !full {
                 return Ok(());
+            }
+        }
+    }
+}
+
+impl Brotli {
+    fn new() -> Self {
+        let alloc = StandardAlloc::default;
+        Self {
+            state: BrotliState::new(alloc(), alloc(), alloc()),
+            out: Vec::new(),
+            ended: false,
+        }
+    }
+
+    fn write(&mut self, slice: &[u8]) -> io::Result<()> {
+        let (mut available_in, mut at) = (slice.len(), 0);
+        let mut buffer = [0_u8; 16 * 1024];
+        let mut total = 0;
+        loop {
+            let (mut available_out, mut filled) = (buffer.len(), 0);
+            let result = brotli::BrotliDecompressStream(
+                &mut available_in,
+                &mut at,
+                slice,
+                &mut available_out,
+                &mut filled,
+                &mut buffer,
+                &mut total,
+                &mut self.state,
+            );
+            self.out.extend_from_slice(&buffer[..filled]);
+            match result {
+                BrotliResult::NeedsMoreOutput => {}
+                // It says so as well when the buffer was full while it pushed out what it had.
+                BrotliResult::NeedsMoreInput if filled == buffer.len() => {}
+                BrotliResult::NeedsMoreInput => return Ok(()),
+                BrotliResult::ResultSuccess if available_in == 0 => {
+                    self.ended = true;
+                    return Ok(());
+                }
+                BrotliResult::ResultSuccess | BrotliResult::ResultFailure => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "not a brotli stream"));
+                }
             }
         }
     }

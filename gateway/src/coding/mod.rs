@@ -99,6 +99,17 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_that_unpacks_to_much_is_unpacked_at_once() {
+        let page = page();
+        for coding in ALL {
+            let mut encoder = Encoder::new(coding).expect("encoder");
+            let mut decoder = Decoder::new(coding).expect("decoder");
+            let sent = encoder.push(&page).expect("push");
+            assert!(decoder.push(&sent).expect("decode") == page, "{coding:?}");
+        }
+    }
+
+    #[test]
     fn a_bomb_is_refused_long_before_it_is_unpacked() {
         let zeros = vec![0_u8; 64 * 1024 * 1024];
         for coding in ALL {
