@@ -13,6 +13,7 @@
 )]
 
 mod access;
+mod accessibility;
 mod admin;
 mod answers;
 mod bearer;
