@@ -42,6 +42,7 @@ mod public_paths;
 mod reload;
 mod revocation;
 mod routing;
+mod stream;
 mod streaming;
 mod tidy;
 mod websocket;

@@ -116,7 +116,8 @@ impl Press {
         }
     }
 
-    /// Puts a piece in, and flushes what can be had of it so far.
+    /// Puts a piece in, and flushes what can be had of it so far. The brotli library's unpacker keeps what goes
+    /// beyond 4 KiB back until the next piece or the end.
     ///
     /// # Panics
     /// If it is malformed.
