@@ -3,7 +3,7 @@
 use hivematrix_tests::{Browser, Stack};
 use serde_json::json;
 
-async fn sign_in(browser: &Browser, name: &str) {
+pub(crate) async fn sign_in(browser: &Browser, name: &str) {
     browser.type_into("input[name=username]", name).await;
     browser.type_into("input[name=password]", name).await;
     browser.click("form [type=submit]").await;

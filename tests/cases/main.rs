@@ -13,12 +13,14 @@
 )]
 
 mod access;
+mod accessibility;
 mod admin;
 mod answers;
 mod bearer;
 mod browser;
 mod composition;
 mod compression;
+mod corpus;
 mod cross_site;
 mod edited_heads;
 mod errors;
@@ -34,11 +36,13 @@ mod logout;
 mod outages;
 mod paths;
 mod plugin_rules;
+mod policies;
 mod provider;
 mod public_paths;
 mod reload;
 mod revocation;
 mod routing;
+mod stream;
 mod streaming;
 mod tidy;
 mod websocket;

@@ -31,6 +31,7 @@
 mod backend;
 mod browser;
 mod client;
+mod coding;
 mod eventually;
 mod http2;
 mod logs;
@@ -42,11 +43,13 @@ mod redis;
 mod relay;
 mod stack;
 mod tls;
+mod tree;
 mod websocket;
 
 pub use backend::{Backend, Gate, Script, Seen};
 pub use browser::Browser;
 pub use client::{Answer, Ask, Client, Streaming};
+pub use coding::{Coding, Press};
 pub use eventually::{eventually, takes_at_most};
 pub use http2::{Http2, Http2Answer};
 pub use logs::{LogLine, Logs};
@@ -56,4 +59,5 @@ pub use redis::Redis;
 pub use relay::Relay;
 pub use stack::{Builder, PEOPLE, Part, Person, Stack, claims};
 pub use tls::Certificate;
+pub use tree::{backends_tree, original_tree};
 pub use websocket::WebSocket;

@@ -1,5 +1,6 @@
 //! What a backend does with a request, written down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -30,6 +31,8 @@ impl Gate {
 pub(super) enum Step {
     /// Writes these bytes.
     Write(Vec<u8>),
+    /// Writes these bytes so many times.
+    Repeat(Arc<[u8]>, usize),
     /// Pauses.
     Wait(Duration),
     /// Waits for the case.
@@ -216,11 +219,13 @@ impl Script {
     /// Then one chunk.
     #[must_use]
     pub fn chunk(self, data: impl AsRef<[u8]>) -> Self {
-        let data = data.as_ref();
-        let mut bytes = format!("{:x}\r\n", data.len()).into_bytes();
-        bytes.extend_from_slice(data);
-        bytes.extend_from_slice(b"\r\n");
-        self.step(Step::Write(bytes))
+        self.step(Step::Write(chunk(data.as_ref())))
+    }
+
+    /// Then the same chunk so many times; it is kept only once.
+    #[must_use]
+    pub fn chunk_times(self, data: impl AsRef<[u8]>, times: usize) -> Self {
+        self.step(Step::Repeat(chunk(data.as_ref()).into(), times))
     }
 
     /// Then these bytes.
@@ -306,4 +311,11 @@ impl Script {
     pub(super) fn extra_headers(&self) -> &str {
         &self.headers
     }
+}
+
+fn chunk(data: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("{:x}\r\n", data.len()).into_bytes();
+    bytes.extend_from_slice(data);
+    bytes.extend_from_slice(b"\r\n");
+    bytes
 }

@@ -155,6 +155,11 @@ impl Wire {
         for step in steps {
             match step {
                 Step::Write(bytes) => self.stream.write_all(bytes).await?,
+                Step::Repeat(bytes, times) => {
+                    for _ in 0..*times {
+                        self.stream.write_all(bytes).await?;
+                    }
+                }
                 Step::Wait(time) => tokio::time::sleep(*time).await,
                 Step::Gate(gate) => self.unless_gone(gate.pass()).await?,
                 Step::Park => self.unless_gone(std::future::pending()).await?,
