@@ -18,6 +18,7 @@ async fn template() -> Stand {
         "template",
         template::router(TemplateSettings {
             auth: auth("template"),
+            services: None,
         }),
     )
     .await
@@ -28,6 +29,7 @@ async fn a_protected_page_greets_who_is_signed_in_and_nobody_else() {
     let template = template().await;
     for path in [
         "/",
+        "/companies",
         "/clock",
         "/clock/events",
         "/clock.js",

@@ -29,4 +29,6 @@ mod upstream;
 
 pub use error::{Fault, Refusal};
 pub use gateway::{Builder, Running};
+pub use secrets::sealing_keys;
 pub use server::StartError;
+pub use store::open as open_store;

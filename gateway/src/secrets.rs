@@ -6,11 +6,11 @@ use secrecy::ExposeSecret;
 
 use crate::config::{SealingKeysSource, Sessions};
 
-/// Reads them.
+/// Reads them: for whoever seals something in the gateway's name.
 ///
 /// # Errors
 /// A sentence that names the source.
-pub(crate) fn sealing_keys(sessions: &Sessions) -> Result<SealingKeys, String> {
+pub fn sealing_keys(sessions: &Sessions) -> Result<SealingKeys, String> {
     match &sessions.sealing_keys {
         SealingKeysSource::File(path) => {
             SealingKeys::load_or_create_file(path).map_err(|error| format!("{}: {error}", path.display()))

@@ -8,11 +8,12 @@ use secrecy::ExposeSecret;
 
 use crate::config::{Sessions, StoreChoice};
 
-/// Opens it.
+/// Opens it: for whoever starts something beside the gateway that uses the same store, and hands it to
+/// [`Builder::store`](crate::Builder::store).
 ///
 /// # Errors
 /// A sentence, when the address is no address.
-pub(crate) fn open(sessions: &Sessions) -> Result<Arc<dyn Store>, String> {
+pub fn open(sessions: &Sessions) -> Result<Arc<dyn Store>, String> {
     match &sessions.store {
         StoreChoice::Memory => Ok(Arc::new(MemoryStore::default())),
         StoreChoice::Redis(url) => RedisStore::lazy(url.expose_secret(), RedisSettings::default())

@@ -42,6 +42,7 @@ mod public_paths;
 mod reload;
 mod revocation;
 mod routing;
+mod service_calls;
 mod stream;
 mod streaming;
 mod tidy;

@@ -6,7 +6,9 @@
 mod certificate;
 mod commands;
 mod demo;
+mod embedded_core;
 mod failure;
+mod key_ring;
 mod log;
 mod parts;
 mod private_file;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{check, codex, core, demo as demo_command, gateway, helm, idp, template};
+use commands::{check, codex, core, demo as demo_command, gateway, helm, idp, keys, template};
 use failure::{Failure, USAGE};
 
 /// HiveMatrix: independent web apps on one origin, with one login, one look, one menu.
@@ -44,6 +46,7 @@ enum Command {
     Gateway(gateway::Args),
     Check(check::Args),
     Core(core::Args),
+    Keys(keys::Args),
     Codex(codex::Args),
     Template(template::Args),
     Helm(helm::Args),
@@ -57,6 +60,7 @@ impl Command {
             Self::Gateway(args) => args.run(),
             Self::Check(args) => args.run(),
             Self::Core(args) => args.run(),
+            Self::Keys(args) => args.run(),
             Self::Codex(args) => args.run(),
             Self::Template(args) => args.run(),
             Self::Helm(args) => args.run(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use clap::Args;
 use hivematrix_backends::idp::{DevClient, DevUser};
-use hivematrix_backends::kit::{self, Auth};
-use hivematrix_platform::{RemoteKeys, ServiceName, Verifier, http_client};
+use hivematrix_backends::kit::{self, Auth, Services};
+use hivematrix_platform::{CoreClient, RemoteKeys, ServiceName, Verifier, http_client};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tracing::Level;
@@ -42,6 +42,32 @@ impl ReceiverArgs {
     pub(crate) fn auth(&self, service: &str) -> Result<Auth, Failure> {
         auth(service, &self.core, &self.issuer)
     }
+
+    /// How the backend called `service`, which has this secret at Core, calls the others.
+    pub(crate) fn services<const N: usize>(
+        &self,
+        service: &str,
+        secret: Option<SecretString>,
+        others: [(&str, Url); N],
+    ) -> Result<Services, Failure> {
+        services(service, &self.core, secret, others)
+    }
+}
+
+/// How the backend called `service`, which has this secret at the Core at `core`, calls the others.
+pub(crate) fn services<const N: usize>(
+    service: &str,
+    core: &Url,
+    secret: Option<SecretString>,
+    others: [(&str, Url); N],
+) -> Result<Services, Failure> {
+    let core = CoreClient::new(client()?, core.clone(), name(service)?, secret);
+    let addresses = others.into_iter().map(|(other, url)| Ok((name(other)?, url)));
+    Ok(Services::new(
+        core,
+        client()?,
+        addresses.collect::<Result<_, Failure>>()?,
+    ))
 }
 
 /// How the backend called `service` knows its callers, where Core is at `core`.

@@ -5,8 +5,10 @@
 //! is no login and no logout page here, and no token is ever read from a URL.
 
 mod answer;
+mod keys;
 mod presented;
 mod provider;
+mod ring;
 mod service_token;
 mod session;
 
@@ -17,13 +19,15 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hivematrix_platform::{Jwks, Minter, ServiceName, Sessions, StaticKeys, Store, Verifier};
+use hivematrix_platform::{ServiceName, Sessions, Store};
 use http::header::CACHE_CONTROL;
 use secrecy::SecretString;
 use url::Url;
 
 use crate::kit::Health;
+pub use keys::Keys;
 use provider::Provider;
+pub use ring::{RingFailure, RingPlace, follow};
 
 /// How much of a request's body Core reads, in bytes: tokens are at most a few KiB.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -32,9 +36,9 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub struct CoreSettings {
     /// Where sessions are kept; shared with the gateway, and with a Python Core if there is one.
     pub store: Arc<dyn Store>,
-    /// What signs tokens. Its issuer is the only one that is accepted; all keys that it publishes verify, so that
-    /// a key can be changed without ending a session ([`Minter::publishing`]).
-    pub minter: Arc<Minter>,
+    /// What signs tokens and verifies them. The issuer is the only one that is accepted; all published keys verify, so that
+    /// a key can be changed without ending a session. Exchanged while Core runs by [`follow`].
+    pub keys: Arc<Keys>,
     /// The identity provider's userinfo endpoint, on the back channel.
     pub userinfo_url: Url,
     /// Our client at the identity provider: access tokens must have been issued to it (`azp`) or for it (`aud`).
@@ -59,27 +63,21 @@ impl std::fmt::Debug for CoreSettings {
     }
 }
 
-/// What handlers share. Nothing in here changes after start: no error can break it for good.
+/// What handlers share. Nothing in here changes after start but the keys, whole: no error can break it for good.
 struct Core {
     store: Arc<dyn Store>,
     sessions: Sessions,
-    minter: Arc<Minter>,
-    verifier: Verifier,
-    jwks: Jwks,
+    keys: Arc<Keys>,
     provider: Provider,
     callers: service_token::Callers,
 }
 
 /// Core's endpoints, to be served on loopback.
 pub fn router(settings: CoreSettings) -> Router {
-    let jwks = settings.minter.jwks();
-    let keys = StaticKeys::new(&jwks);
     let core = Core {
         sessions: Sessions::new(Arc::clone(&settings.store)),
         store: settings.store,
-        verifier: Verifier::new(Arc::new(keys), settings.minter.issuer()),
-        minter: settings.minter,
-        jwks,
+        keys: settings.keys,
         provider: Provider::new(settings.http, settings.userinfo_url, settings.client_id),
         callers: service_token::Callers {
             secrets: settings.secrets,
@@ -99,7 +97,7 @@ pub fn router(settings: CoreSettings) -> Router {
 }
 
 async fn jwks_json(State(core): State<Arc<Core>>) -> Response {
-    ([(CACHE_CONTROL, "no-cache")], Json(&core.jwks)).into_response()
+    ([(CACHE_CONTROL, "no-cache")], Json(&core.keys.now().jwks)).into_response()
 }
 
 async fn health(State(core): State<Arc<Core>>) -> Health {

@@ -61,7 +61,7 @@ fn token(core: &Core, peer: Option<SocketAddr>, headers: &HeaderMap, body: Body)
     let calling = core.callers.known(asked.calling_service, "calling_service")?;
     let target = core.callers.known(asked.target_service, "target_service")?;
     core.callers.prove(&calling, peer, headers)?;
-    let minted = core.minter.service(&calling, &target, unix_now());
+    let minted = core.keys.now().minter.service(&calling, &target, unix_now());
     let (token, _) = minted.map_err(|error| Failure::internal("Token could not be made", error))?;
     tracing::debug!(%calling, %target, "service token issued");
     Ok(token)

@@ -42,7 +42,7 @@ pub(super) async fn exchange(
 async fn begin(core: &Core, user: UserData) -> Result<(SessionId, String), Failure> {
     let id = SessionId::generate();
     let now = unix_now();
-    let minted = core.minter.user(&user, &id, now);
+    let minted = core.keys.now().minter.user(&user, &id, now);
     let (token, _) = minted.map_err(|error| Failure::internal("Token could not be made", error))?;
     let record = SessionRecord {
         user_data: user,
@@ -70,6 +70,8 @@ async fn valid(core: &Core, headers: &HeaderMap, body: Body) -> Result<UserData,
     let token = presented::token(headers, body, "token")?;
     let now = unix_now();
     let claims = core
+        .keys
+        .now()
         .verifier
         .user(&token, now)
         .await
@@ -97,7 +99,7 @@ pub(super) async fn revoke(
     body: Body,
 ) -> Result<Response, Failure> {
     let token = presented::token(&headers, body, "token")?;
-    let claims = core.verifier.user_even_if_expired(&token).await;
+    let claims = core.keys.now().verifier.user_even_if_expired(&token).await;
     let id = claims.map_err(|error| refused(&error))?.jti;
     let revocation = core.sessions.revoke(&id).await;
     match revocation.map_err(|error| Failure::internal(STORE_DOWN, error))? {

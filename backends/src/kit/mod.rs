@@ -1,8 +1,8 @@
 //! What every HiveMatrix service needs and none should write twice.
 //!
 //! Responsible for: who calls ([`Auth`], [`User`], [`Caller`]), where the service is mounted ([`Prefix`]),
-//! pages without styles ([`page`], [`field`], [`choice`]), refusals ([`Rejection`]), health ([`Health`]) and
-//! serving ([`serve`]). Not responsible for: styles and the menu (the gateway composes them into the page),
+//! pages without styles ([`page`], [`field`], [`choice`]), calls of other services ([`Services`]), refusals
+//! ([`Rejection`]), health ([`Health`]) and serving ([`serve`]). Not responsible for: styles and the menu (the gateway composes them into the page),
 //! login (the gateway has done it before a request arrives) and cross-site checks.
 //!
 //! **No CSRF tokens in forms.** The session's cookie never reaches a service; the gateway turns it into a
@@ -32,6 +32,10 @@
 //! ```
 
 mod auth;
+mod call;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod call_tests;
 mod health;
 mod page;
 mod prefix;
@@ -47,6 +51,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use auth::{Auth, Caller, User};
+pub use call::{ANSWER_LIMIT, CALL_TIMEOUT, Call, CallError, Services};
 pub use health::{Health, Status};
 pub use page::{Field, Page, choice, field, page};
 pub use prefix::Prefix;

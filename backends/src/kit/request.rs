@@ -27,6 +27,10 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
+tokio::task_local! {
+    static CURRENT: CorrelationId;
+}
+
 /// The id under which the gateway, this service and the logs know the request; in the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorrelationId(String);
@@ -46,8 +50,18 @@ impl CorrelationId {
             .filter(plain)
         {
             Some(id) => Self(id.to_owned()),
-            None => Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>())),
+            None => Self::new(),
         }
+    }
+
+    /// The id of the request that the current task answers; a new one elsewhere (in tasks of their own, for one).
+    #[must_use]
+    pub fn current() -> Self {
+        CURRENT.try_with(Self::clone).unwrap_or_else(|_| Self::new())
+    }
+
+    fn new() -> Self {
+        Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
     }
 
     /// The id as text: 1 to 64 characters of `A-Z a-z 0-9 - _ .`.
@@ -74,10 +88,11 @@ async fn around(mut request: Request, next: Next) -> Response {
         // Without the query: it may hold what must not be logged.
         path = request.uri().path(),
     );
-    async move {
+    let answer = async move {
         let started = Instant::now();
         let headers = request.headers().clone();
-        let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        let work = CURRENT.scope(id.clone(), next.run(request));
+        let response = match AssertUnwindSafe(work).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => Rejection::internal(panic_message(panic.as_ref())).into_response(),
         };
@@ -89,9 +104,8 @@ async fn around(mut request: Request, next: Next) -> Response {
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(status, milliseconds, "answered");
         response
-    }
-    .instrument(span)
-    .await
+    };
+    answer.instrument(span).await
 }
 
 /// Gives a refusal its last form, and turns the bare errors of axum (no route, method not allowed, body too

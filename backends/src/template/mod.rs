@@ -4,6 +4,7 @@
 //! nothing of login, menu or styles: its pages use the classes of the design system, which `/components` shows.
 //! Copy this folder, rename it, put your own data in the place of the notes.
 
+mod companies;
 mod components;
 
 use std::collections::VecDeque;
@@ -26,7 +27,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::kit::{self, Auth, Field, Health, Page, Prefix, Status, User, field};
+use crate::kit::{self, Auth, Field, Health, Page, Prefix, Services, Status, User, field};
 
 /// Longest note, in characters. Everything that comes from outside has a limit.
 const LONGEST_NOTE: usize = 200;
@@ -39,12 +40,15 @@ const MOST_NOTES: usize = 100;
 pub struct TemplateSettings {
     /// How callers are known; its service name is the one in the registry.
     pub auth: Auth,
+    /// How other services are called; without it the page that shows companies says so.
+    pub services: Option<Services>,
 }
 
 /// What every handler can reach. Cloned for every request, so anything big is behind an `Arc`.
 #[derive(Clone)]
 struct Template {
     auth: Auth,
+    services: Option<Services>,
     notes: Arc<Mutex<VecDeque<Note>>>,
 }
 
@@ -66,12 +70,14 @@ struct Note {
 pub fn router(settings: TemplateSettings) -> Router {
     let template = Template {
         auth: settings.auth,
+        services: settings.services,
         notes: Arc::default(),
     };
     let for_users = Router::new()
         .route("/", get(home))
         .route("/notes", post(leave_note))
         .route("/api/notes", get(list_notes))
+        .route("/companies", get(companies::show))
         .route("/clock", get(clock))
         .route("/clock/events", get(clock_events))
         .route("/clock.js", get(clock_script))
@@ -104,6 +110,7 @@ fn home_page(template: &Template, user: &User, prefix: &Prefix, typed: &str, pro
                         p .page-header__subtitle { "You are signed in as " (person.email) " (" (user.level()) ")." }
                     }
                     div .page-header__actions {
+                        a .btn href=(prefix.url("/companies")) { span .btn__label { "Companies" } }
                         a .btn href=(prefix.url("/clock")) { span .btn__label { "Clock" } }
                         a .btn href=(prefix.url("/components")) { span .btn__label { "Components" } }
                     }

@@ -36,6 +36,6 @@ pub use service_name::{InvalidServiceName, ServiceName};
 pub use session::{InvalidSessionId, Revocation, SessionError, SessionId, SessionRecord, Sessions};
 pub use store::{Change, Changes, MemoryLimits, MemoryStore, RedisSettings, RedisStore, Store, StoreError};
 pub use token::{
-    DecodingKey, InvalidKey, Jwk, Jwks, KeySource, KeysUnavailable, MintError, Minter, RemoteKeys,
-    SigningKey, StaticKeys, TokenError, Verifier,
+    DecodingKey, InvalidKey, Jwk, Jwks, KeyRing, KeySource, KeysUnavailable, MintError, Minter, RemoteKeys,
+    RingError, SigningKey, StaticKeys, TokenError, Verifier,
 };

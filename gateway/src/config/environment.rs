@@ -111,7 +111,7 @@ pub(super) fn apply(environment: &Environment, file: &mut File, problems: &mut V
     reader.set("KEYCLOAK_REALM", &mut provider.realm);
     reader.set("KEYCLOAK_CLIENT_ID", &mut provider.client_id);
     reader.set_secret("KEYCLOAK_CLIENT_SECRET", &mut provider.client_secret);
-    let core = file.core.get_or_insert_default();
+    let core = &mut file.core.get_or_insert_default().0;
     reader.set("CORE_SERVICE_URL", &mut core.url);
     reader.set_secret("HIVEMATRIX_CORE_SECRET", &mut core.secret);
     let sessions = file.sessions.get_or_insert_default();

@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
+use super::core::CoreChoice;
 use super::owned;
 use super::problem::Problem;
 use super::quantity::{Count, Period, Size};
@@ -39,7 +40,7 @@ as_written! {
         timeouts: Timeouts,
         sessions: Sessions,
         provider: Provider,
-        core: Core,
+        core: CoreChoice,
         codex: Codex,
         home: Home,
         log: Log,
@@ -135,16 +136,6 @@ as_written! {
         client_id: Written<String>,
         client_secret: Written<Secret>,
         scopes: Vec<Written<String>>,
-    }
-}
-
-as_written! {
-    /// `[core]`
-    struct Core, "[core]" {
-        url: Written<HttpUrl>,
-        issuer: Written<String>,
-        secret: Written<Secret>,
-        timeout: Written<Period>,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Settings of who the caller is: sessions, the identity provider, Core, Codex. Not what is done with them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hivematrix_platform::ServiceName;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -140,6 +142,34 @@ pub struct Core {
     pub secret: Option<SecretString>,
     /// For one call. Default 5 s.
     pub timeout: Duration,
+    /// Core inside the gateway's process. The library does not run it (it knows no services); the binary does, and so may
+    /// whoever embeds the gateway. Default none.
+    pub embedded: Option<EmbeddedCore>,
+}
+
+/// How Core runs inside the gateway's process, so that gateway, store and any OpenID Connect provider suffice.
+/// `[core.embedded]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedCore {
+    /// Where it listens, for services that verify tokens; loopback. Default `127.0.0.1:5000`.
+    pub listen: SocketAddr,
+    /// Where its signing keys are. Default the file `core-keys.json`, made if it is not there.
+    pub key_ring: KeyRingPlace,
+    /// How old the newest signing key may become before another is made. Default: as old as it likes.
+    pub rotate_every: Option<Duration>,
+    /// The services' secrets, `{"SERVICE": "SECRET"}`, in a file of mode 0600. Default none.
+    pub secrets: Option<PathBuf>,
+    /// Services that get service tokens without proof, from this machine only. Default none.
+    pub legacy_callers: Vec<ServiceName>,
+}
+
+/// Where signing keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyRingPlace {
+    /// A file of mode 0600.
+    File(PathBuf),
+    /// The session store, sealed by the gateway's sealing keys.
+    Store,
 }
 
 impl Core {
@@ -151,6 +181,7 @@ impl Core {
             issuer: DEFAULT_ISSUER.to_owned(),
             secret: None,
             timeout: DEFAULT_CORE_TIMEOUT,
+            embedded: None,
         }
     }
 }
@@ -237,12 +268,14 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
             issuer,
             secret,
             timeout,
+            embedded,
         } = config.core.clone();
         (
             url,
             issuer,
             secret.map(|secret| secret.expose_secret().to_owned()),
             timeout,
+            embedded,
         )
     };
     vec![

@@ -27,6 +27,7 @@
 //! ```
 
 mod check;
+mod core;
 mod diagnose;
 mod environment;
 mod file;
@@ -51,7 +52,9 @@ use std::sync::Arc;
 use hivematrix_plugins::{Invalid, PluginSpec, Registry, Tools};
 
 pub use environment::{Environment, OVERRIDES};
-pub use identity::{Codex, Core, Provider, SealingKeysSource, Sessions, StoreChoice};
+pub use identity::{
+    Codex, Core, EmbeddedCore, KeyRingPlace, Provider, SealingKeysSource, Sessions, StoreChoice,
+};
 pub use limits::{Limits, ServiceTimeouts, Timeouts};
 pub use problem::{Place, Problem, Problems, Severity, Source};
 pub use server::{Admin, InvalidOrigin, Origin, Scheme, Server, Tls};

@@ -10,7 +10,9 @@ use hivematrix_backends::helm::{self, HelmSettings, Watched};
 use hivematrix_backends::idp::{self, DevClient, DevUser, IdpSettings, Lifetimes};
 use hivematrix_backends::kit::{self, Auth};
 use hivematrix_backends::template::{self, TemplateSettings};
-use hivematrix_platform::{Minter, ServiceName, SigningKey, StaticKeys, Store, Verifier, http_client};
+use hivematrix_platform::{
+    CoreClient, Minter, ServiceName, SigningKey, StaticKeys, Store, Verifier, http_client,
+};
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,9 @@ const ISSUER: &str = "hivematrix-core";
 pub(super) const CLIENT_SECRET: &str = "client-secret-of-the-harness";
 /// The gateway's secret at Core.
 pub(super) const CORE_SECRET: &str = "core-secret-of-the-harness";
+
+/// Template's secret at Core.
+const TEMPLATE_SECRET: &str = "template-secret-of-the-harness";
 
 /// The services, served in tasks that end with this value.
 pub(super) struct Platform {
@@ -49,8 +54,7 @@ impl Platform {
         let core = serve(&mut tasks, &stop, core(store, minter, provider)).await;
         let codex = serve(&mut tasks, &stop, codex(minter).await).await;
         let helm = serve(&mut tasks, &stop, helm(minter, codex)).await;
-        let auth = auth(minter, "template");
-        let template = serve(&mut tasks, &stop, template::router(TemplateSettings { auth })).await;
+        let template = serve(&mut tasks, &stop, template(minter, core, codex)).await;
         Self {
             provider,
             core,
@@ -147,10 +151,13 @@ fn core(store: Arc<dyn Store>, minter: &Arc<Minter>, provider: SocketAddr) -> ax
     let userinfo = format!("http://{provider}/realms/hivematrix/protocol/openid-connect/userinfo");
     core::router(CoreSettings {
         store,
-        minter: minter.clone(),
+        keys: core::Keys::new(Minter::clone(minter)),
         userinfo_url: Url::parse(&userinfo).expect("a URL"),
         client_id: "core-client".to_owned(),
-        secrets: HashMap::from([(name("nexus"), CORE_SECRET.into())]),
+        secrets: HashMap::from([
+            (name("nexus"), CORE_SECRET.into()),
+            (name("template"), TEMPLATE_SECRET.into()),
+        ]),
         legacy_callers: Vec::new(),
         known_services: ["nexus", "codex", "helm", "template"].map(name).to_vec(),
         http: http_client::internal().expect("an HTTP client"),
@@ -165,6 +172,17 @@ async fn codex(minter: &Minter) -> axum::Router {
         home_pages: Vec::new(),
     };
     codex::router(settings).await.expect("Codex")
+}
+
+fn template(minter: &Minter, core: SocketAddr, codex: SocketAddr) -> axum::Router {
+    let client = || http_client::internal().expect("an HTTP client");
+    let secret = Some(TEMPLATE_SECRET.into());
+    let core = CoreClient::new(client(), http(core), name("template"), secret);
+    let addresses = HashMap::from([(name("codex"), http(codex))]);
+    template::router(TemplateSettings {
+        auth: auth(minter, "template"),
+        services: Some(kit::Services::new(core, client(), addresses)),
+    })
 }
 
 fn helm(minter: &Minter, codex: SocketAddr) -> axum::Router {

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use hivematrix_backends::core::{CoreSettings, router};
+use hivematrix_backends::core::{CoreSettings, Keys, router};
 use hivematrix_platform::{MemoryStore, Minter, RedisSettings, RedisStore, ServiceName, SigningKey, Store};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::helm::read_registry;
 use crate::failure::Failure;
+use crate::key_ring::{Place, RingArgs, follow};
 use crate::log::Form;
 use crate::parts::{client, name, serve_alone};
 use crate::private_file;
@@ -56,9 +58,14 @@ pub(crate) struct Args {
     /// Keep sessions in this process, where no gateway sees them: for trying Core's API without Redis.
     #[arg(long)]
     in_memory: bool,
-    /// The private key that signs tokens: a PEM file that only its owner may read, made if it is not there. Without
-    /// it a new key is made at every start, and nobody stays signed in over a restart.
-    #[arg(long, value_name = "FILE", env = "HIVEMATRIX_CORE_KEY")]
+    /// The private key that signs tokens, for as long as this Core runs: a PEM file that only its owner may read, made if
+    /// it is not there. Without it, and without a ring, a new key is made at every start, and nobody stays signed in.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HIVEMATRIX_CORE_KEY",
+        conflicts_with = "ring"
+    )]
     key: Option<PathBuf>,
     /// The id of that key in tokens and in the published key set. Give a new key a new id.
     #[arg(
@@ -68,6 +75,12 @@ pub(crate) struct Args {
         requires = "key"
     )]
     key_id: String,
+    #[command(flatten)]
+    ring: RingArgs,
+    /// Make a new signing key when the newest is as many days old. Nobody is signed out. Without it keys change by
+    /// `hivematrix keys rotate` only.
+    #[arg(long, value_name = "DAYS", requires = "ring", value_parser = clap::value_parser!(u16).range(1..=3660))]
+    rotate_every: Option<u16>,
     /// The issuer of the tokens.
     #[arg(long, value_name = "NAME", default_value = "hivematrix-core")]
     issuer: String,
@@ -117,9 +130,17 @@ pub(crate) struct Args {
     log: Form,
 }
 
+/// Where the keys come from.
+enum Source {
+    /// One key, for as long as this Core runs.
+    Key(SigningKey),
+    /// A ring, and how old its newest key may become.
+    Ring(Place, Option<Duration>),
+}
+
 impl Args {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let minter = Arc::new(Minter::new(self.signing_key()?, self.issuer.as_str()));
+        let source = self.keys()?;
         let names = |names: &[String]| {
             names
                 .iter()
@@ -130,15 +151,19 @@ impl Args {
         let (known_services, secrets) = (self.known_services()?, self.all_secrets()?);
         let userinfo_url = userinfo(&self.provider, &self.realm)?;
         let (redis, replicas) = (self.redis, self.redis_replicas);
-        let (in_memory, client_id) = (self.in_memory, self.client_id);
+        let (in_memory, client_id, issuer) = (self.in_memory, self.client_id, self.issuer);
         serve_alone(self.listen, self.log, async move || {
+            let store = if in_memory {
+                Arc::new(MemoryStore::default())
+            } else {
+                open(&redis, replicas)?
+            };
             let settings = CoreSettings {
-                store: if in_memory {
-                    Arc::new(MemoryStore::default())
-                } else {
-                    open(&redis, replicas)?
+                keys: match source {
+                    Source::Key(key) => Keys::new(Minter::new(key, issuer.as_str())),
+                    Source::Ring(place, period) => follow(place.of(&store)?, &issuer, period).await?,
                 },
-                minter,
+                store,
                 userinfo_url,
                 client_id,
                 secrets,
@@ -150,12 +175,18 @@ impl Args {
         })
     }
 
-    fn signing_key(&self) -> Result<SigningKey, Failure> {
+    fn keys(&self) -> Result<Source, Failure> {
+        if let Some(place) = self.ring.place() {
+            let days = self
+                .rotate_every
+                .map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
+            return Ok(Source::Ring(place, days));
+        }
         let Some(file) = &self.key else {
             eprintln!(
-                "hivematrix: no --key: tokens of an earlier start are void, those of this one end with it"
+                "hivematrix: no --key-ring: tokens of an earlier start are void, those of this one end with it"
             );
-            return fresh_key();
+            return fresh_key().map(Source::Key);
         };
         let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
         if !file.exists() {
@@ -163,7 +194,8 @@ impl Args {
             private_file::create(file, key.to_pem().expose_secret()).map_err(|error| usage(&error))?;
         }
         let pem = private_file::read(file).map_err(|error| usage(&error))?;
-        SigningKey::from_pem(&self.key_id, &pem).map_err(|error| usage(&error))
+        let key = SigningKey::from_pem(&self.key_id, &pem);
+        key.map(Source::Key).map_err(|error| usage(&error))
     }
 
     fn known_services(&self) -> Result<Vec<ServiceName>, Failure> {
@@ -219,7 +251,7 @@ pub(crate) fn open(url: &SecretString, replicas: u32) -> Result<Arc<dyn Store>, 
     ))
 }
 
-fn read_secrets(file: &Path) -> Result<HashMap<ServiceName, SecretString>, Failure> {
+pub(crate) fn read_secrets(file: &Path) -> Result<HashMap<ServiceName, SecretString>, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
     let text = private_file::read(file).map_err(|error| usage(&error))?;
     let secrets: HashMap<ServiceName, String> = serde_json::from_str(&text).map_err(|error| usage(&error))?;

@@ -6,6 +6,7 @@ use hivematrix_gateway::config::{Config, Environment, Watch};
 use hivematrix_gateway::{Builder, Running};
 use hivematrix_plugins::Registry;
 
+use crate::embedded_core::EmbeddedCore;
 use crate::failure::Failure;
 use crate::{log, ready, runtime, signals};
 
@@ -40,20 +41,30 @@ async fn serve(path: &Path, environment: Environment, config: Config) -> Result<
     let watch = watch
         .inspect_err(|error| tracing::warn!(%error, "changes take effect at the next start only"))
         .ok();
-    let running = Builder::new(config.clone()).start().await?;
+    let (builder, mut core) = match EmbeddedCore::start(&config).await? {
+        Some((core, builder)) => (builder, Some(core)),
+        None => (Builder::new(config.clone()), None),
+    };
+    let running = builder.start().await?;
     ready::announce(&address(&config, &running));
     let ended = running.stop_token();
-    tokio::select! {
-        () = stop.asked.cancelled() => {}
-        () = ended.cancelled() => {}
-        () = reload(watch, &running, config) => {}
-    }
+    let broken = tokio::select! {
+        () = stop.asked.cancelled() => Ok(()),
+        () = ended.cancelled() => Ok(()),
+        () = reload(watch, &running, config) => Ok(()),
+        failure = EmbeddedCore::failure(core.as_mut()) => Err(failure),
+    };
     tracing::info!("stopping");
     tokio::select! {
         biased;
-        () = stop.insisted.cancelled() => Ok(()),
-        stopped = running.stop() => Ok(stopped?),
+        () = stop.insisted.cancelled() => {}
+        stopped = running.stop() => stopped?,
     }
+    // After the gateway, which asks it until its last request has ended.
+    if let Some(core) = core {
+        core.stop().await;
+    }
+    broken
 }
 
 /// The origin that browsers use, or where it listens.

@@ -7,4 +7,5 @@ pub(crate) mod demo;
 pub(crate) mod gateway;
 pub(crate) mod helm;
 pub(crate) mod idp;
+pub(crate) mod keys;
 pub(crate) mod template;

@@ -61,6 +61,7 @@ struct Socket {
 struct Secrets {
     client: SecretString,
     gateway: SecretString,
+    template: SecretString,
 }
 
 impl Platform {
@@ -74,14 +75,13 @@ impl Platform {
         let secrets = Secrets {
             client: random(SECRET_LENGTH).into(),
             gateway: random(SECRET_LENGTH).into(),
+            template: random(SECRET_LENGTH).into(),
         };
         let config = gateway(plan, &sockets, &secrets)?;
         let routers = [
             core_router(&sockets, &secrets, store.clone())?,
             codex_router(plan, &sockets).await?,
-            template::router(template::TemplateSettings {
-                auth: auth("template", &sockets)?,
-            }),
+            template_router(&sockets, &secrets)?,
             helm_router(&sockets)?,
             idp_router(plan, secrets)?,
         ];
@@ -186,15 +186,28 @@ fn auth(service: &str, sockets: &Sockets) -> Result<kit::Auth, Failure> {
 fn core_router(sockets: &Sockets, secrets: &Secrets, store: Arc<dyn Store>) -> Result<Router, Failure> {
     let settings = core::CoreSettings {
         store,
-        minter: Arc::new(Minter::new(fresh_key()?, ISSUER)),
+        keys: core::Keys::new(Minter::new(fresh_key()?, ISSUER)),
         userinfo_url: userinfo(&sockets.idp.url, REALM)?,
         client_id: CLIENT_ID.to_owned(),
-        secrets: HashMap::from([(parts::name("nexus")?, secrets.gateway.clone())]),
+        secrets: HashMap::from([
+            (parts::name("nexus")?, secrets.gateway.clone()),
+            (parts::name("template")?, secrets.template.clone()),
+        ]),
         legacy_callers: Vec::new(),
         known_services: names(&["nexus", "core", "codex", "template", "helm"])?,
         http: parts::client()?,
     };
     Ok(core::router(settings))
+}
+
+fn template_router(sockets: &Sockets, secrets: &Secrets) -> Result<Router, Failure> {
+    let known = [("codex", sockets.codex.url.clone())];
+    let secret = Some(secrets.template.clone());
+    let services = parts::services("template", &sockets.core.url, secret, known)?;
+    Ok(template::router(template::TemplateSettings {
+        auth: auth("template", sockets)?,
+        services: Some(services),
+    }))
 }
 
 async fn codex_router(plan: &Plan, sockets: &Sockets) -> Result<Router, Failure> {

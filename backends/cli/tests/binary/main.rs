@@ -8,5 +8,6 @@
 mod backends;
 mod check;
 mod demo;
+mod embedded_core;
 mod gateway;
 mod process;

@@ -1,6 +1,7 @@
 //! Core through a real socket, with an identity provider that says what the test wants and a store that fails when
 //! the test wants.
 
+mod ring;
 mod service_tokens;
 mod sessions;
 mod with_provider;
@@ -24,7 +25,7 @@ use hivematrix_platform::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{CoreSettings, router};
+use super::{CoreSettings, Keys, router};
 use crate::kit::testing::{Running, client, key, run};
 
 const CLIENT: &str = "core-client";
@@ -97,6 +98,7 @@ struct World {
     store: Arc<Switched>,
     userinfo: Userinfo,
     minter: Arc<Minter>,
+    keys: Arc<Keys>,
     http: reqwest::Client,
     _provider: Running,
 }
@@ -140,9 +142,10 @@ impl World {
             down: AtomicBool::new(false),
         });
         let minter = Arc::new(minter);
+        let keys = Keys::new(Minter::clone(&minter));
         let core = router(CoreSettings {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            minter: Arc::clone(&minter),
+            keys: Arc::clone(&keys),
             userinfo_url: provider.url("/userinfo").parse().unwrap(),
             client_id: CLIENT.to_owned(),
             secrets: HashMap::from([
@@ -158,6 +161,7 @@ impl World {
             store,
             userinfo: userinfo_answer,
             minter,
+            keys,
             http: client(),
             _provider: provider,
         }

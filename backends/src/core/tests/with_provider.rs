@@ -80,7 +80,7 @@ async fn an_access_token_of_the_provider_is_accepted_and_no_other_token_is() {
     let mut world = World::start().await;
     world.core = run(router(CoreSettings {
         store: Arc::clone(&world.store) as Arc<dyn Store>,
-        minter: Arc::clone(&world.minter),
+        keys: Arc::clone(&world.keys),
         userinfo_url: provider
             .url("/realms/hivematrix/protocol/openid-connect/userinfo")
             .parse()

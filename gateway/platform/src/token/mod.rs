@@ -4,6 +4,7 @@ mod jwks;
 mod key;
 mod mint;
 mod remote;
+mod ring;
 mod verify;
 
 pub use jsonwebtoken::DecodingKey;
@@ -12,6 +13,7 @@ pub use self::jwks::{Jwk, Jwks, KeySource, KeysUnavailable, StaticKeys};
 pub use self::key::{InvalidKey, SigningKey};
 pub use self::mint::{MintError, Minter};
 pub use self::remote::RemoteKeys;
+pub use self::ring::{Duty, KeyRing, LEAD_SECONDS, OVERLAP_SECONDS, RingEntry, RingError};
 pub use self::verify::{TokenError, Verifier};
 
 /// The issuer that Core writes unless it is configured otherwise.

@@ -1,14 +1,14 @@
-//! Checks `[sessions]`, `[provider]`, `[core]` and `[codex]`.
+//! Checks `[sessions]`, `[provider]` and `[codex]`.
 
-use hivematrix_platform::{RegistryEntry, SealingKeys};
+use hivematrix_platform::SealingKeys;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::super::file::{self, RedisUrl, Secret, redis_address};
 use super::super::identity::{
-    Codex, Core, DEFAULT_CACHE_ENTRIES, DEFAULT_CLIENT_ID, DEFAULT_CODEX_DEADLINE, DEFAULT_CODEX_TIMEOUT,
-    DEFAULT_CORE_TIMEOUT, DEFAULT_ISSUER, DEFAULT_LIFETIME, DEFAULT_PUBLIC_PATH, DEFAULT_REALM, Provider,
-    SealingKeysSource, Sessions, StoreChoice, default_scopes,
+    Codex, DEFAULT_CACHE_ENTRIES, DEFAULT_CLIENT_ID, DEFAULT_CODEX_DEADLINE, DEFAULT_CODEX_TIMEOUT,
+    DEFAULT_LIFETIME, DEFAULT_PUBLIC_PATH, DEFAULT_REALM, Provider, SealingKeysSource, Sessions, StoreChoice,
+    default_scopes,
 };
 use super::super::problem::Place;
 use super::super::read::{Leaf as _, Written};
@@ -20,7 +20,6 @@ use super::{Checker, DOORS, first_segment, or};
 
 /// Where Redis is unless told otherwise: database 0, which the Python Core uses too (platform README §4).
 const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379/0";
-const DEFAULT_CORE: &str = "http://localhost:5000";
 const DEFAULT_BACKEND: &str = "http://localhost:8080";
 
 impl Checker<'_> {
@@ -187,25 +186,6 @@ impl Checker<'_> {
         has_openid.then(|| written.into_iter().map(|scope| scope.value).collect())
     }
 
-    pub(super) fn core(&mut self, core: file::Core, registry: &[RegistryEntry]) -> Option<Core> {
-        let registered = registry.iter().find(|entry| entry.name.as_str() == "core");
-        let default = registered.map_or(DEFAULT_CORE, |entry| entry.url.as_str());
-        if let Some(written) = &core.url {
-            self.refuse_path(written);
-        }
-        let url = self.address(core.url, default);
-        let secret = match &core.secret {
-            Some(written) => Some(self.vault.fetch(&written.value, &written.place, self.problems)?),
-            None => None,
-        };
-        Some(Core {
-            url: url?,
-            issuer: or(core.issuer, DEFAULT_ISSUER.to_owned()),
-            secret,
-            timeout: or(core.timeout, DEFAULT_CORE_TIMEOUT),
-        })
-    }
-
     pub(super) fn codex(&mut self, codex: file::Codex, services: &[Service]) -> Option<Codex> {
         if let Some(written) = &codex.url {
             self.refuse_path(written);
@@ -243,7 +223,7 @@ impl Checker<'_> {
     }
 
     /// An address we call, with a hint if what we send there can be read on the way.
-    fn address(&mut self, written: Option<Written<HttpUrl>>, default: &str) -> Option<Url> {
+    pub(super) fn address(&mut self, written: Option<Written<HttpUrl>>, default: &str) -> Option<Url> {
         let Some(written) = written else {
             return Url::parse(default).ok();
         };
@@ -260,7 +240,7 @@ impl Checker<'_> {
         Some(written.value.0)
     }
 
-    fn refuse_path(&mut self, written: &Written<HttpUrl>) {
+    pub(super) fn refuse_path(&mut self, written: &Written<HttpUrl>) {
         if written.value.0.path() != "/" {
             self.report(written.problem("expected a URL without a path"));
         }

@@ -1,8 +1,9 @@
 //! From what is written to what is meant: fills in defaults, and refuses what does not fit together. Every check
 //! runs, whatever the others found; a [`Config`] comes out only if none found an error.
 //!
-//! Who the caller is (sessions, provider, Core, Codex) is checked in `identity`, services in `services`.
+//! Who the caller is (sessions, provider, Codex) is checked in `identity`, Core in `core`, services in `services`.
 
+mod core;
 mod identity;
 mod listeners;
 mod services;
@@ -75,7 +76,7 @@ pub(super) fn check(
     }
     .mount(&registry, file.services.unwrap_or_default().0, checker.problems);
     let sessions = checker.sessions(file.sessions.unwrap_or_default());
-    let core = checker.core(file.core.unwrap_or_default(), &registry);
+    let core = checker.core(file.core.unwrap_or_default().0, &registry, sessions.as_ref());
     let codex = checker.codex(file.codex.unwrap_or_default(), &services);
     let home = checker.home(file.home.unwrap_or_default(), &services);
     let redirects = checker.redirects(file.redirects.unwrap_or_default().0, &services);
