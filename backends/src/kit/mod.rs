@@ -33,6 +33,7 @@
 
 mod auth;
 mod call;
+mod call_error;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod call_tests;
@@ -51,7 +52,8 @@ pub(crate) mod testing;
 mod tests;
 
 pub use auth::{Auth, Caller, User};
-pub use call::{ANSWER_LIMIT, CALL_TIMEOUT, Call, CallError, Services};
+pub use call::{ANSWER_LIMIT, CALL_TIMEOUT, Call, Services};
+pub use call_error::CallError;
 pub use health::{Health, Status};
 pub use page::{Field, Page, choice, field, page};
 pub use prefix::Prefix;
