@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::ports::free_port;
-use crate::program::{Program, find};
+use crate::program::{Offspring, Program, find};
 
 /// The browser; ends with its value.
 pub struct Browser {
     client: Client,
     _driver: Program,
+    _offspring: Offspring,
     _profile: TempDir,
 }
 
@@ -48,6 +49,7 @@ impl Browser {
         Self {
             client,
             _driver: driver,
+            _offspring: Offspring::with_argument(user_data(&profile)),
             _profile: profile,
         }
     }
@@ -191,8 +193,12 @@ impl Browser {
     }
 }
 
+fn user_data(profile: &TempDir) -> String {
+    format!("--user-data-dir={}", profile.path().join("profile").display())
+}
+
 fn capabilities(chromium: &std::path::Path, profile: &TempDir) -> Capabilities {
-    let profile = format!("--user-data-dir={}", profile.path().join("profile").display());
+    let profile = user_data(profile);
     let arguments = json!([
         "--headless=new",
         "--no-sandbox",

@@ -64,3 +64,31 @@ impl Drop for Program {
         self.kill();
     }
 }
+
+/// Processes that a program has left behind, known by an argument of theirs; killed on drop. A browser outlives the
+/// driver that started it.
+pub(crate) struct Offspring(String);
+
+impl Offspring {
+    /// Those that have this argument, which nobody else's may have.
+    pub(crate) fn with_argument(argument: String) -> Self {
+        Self(argument)
+    }
+}
+
+impl Drop for Offspring {
+    fn drop(&mut self) {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ours = processes.filter_map(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).ok()?;
+            let mut arguments = line.split(|byte| *byte == 0);
+            arguments
+                .any(|argument| argument == self.0.as_bytes())
+                .then(|| process.file_name())
+        });
+        let ours: Vec<_> = ours.collect();
+        if !ours.is_empty() {
+            let _ = Command::new("kill").arg("-KILL").args(ours).status();
+        }
+    }
+}
