@@ -10,8 +10,10 @@ use std::time::Instant;
 use http::Method;
 use pingora::http::RequestHeader;
 
+use crate::cut;
 use crate::error::{Fault, Refusal};
 use crate::headers::trace_id;
+use crate::identity::Ended;
 use crate::metrics::Metrics;
 use crate::snapshot::Route;
 
@@ -130,6 +132,8 @@ impl Drop for Account {
         if let Some(reason) = self.reason {
             self.metrics.refused(reason);
         }
+        // Who was cut did nothing wrong: the line says why it ended, the count of refusals does not.
+        let reason = self.reason.or_else(|| cut::why().map(Ended::reason));
         tracing::info!(
             target: "hivematrix::access",
             request_id = %self.id,
@@ -142,7 +146,7 @@ impl Drop for Account {
             client = self.client.map(tracing::field::display),
             user = self.subject.as_ref().map(|claims| claims.user.sub.as_str()),
             trace_id = self.trace.as_deref(),
-            reason = self.reason,
+            reason,
             "request"
         );
     }

@@ -1,8 +1,12 @@
 //! Cut: ends a request from outside. The exchange runs inside a future that is dropped when the session it
-//! rides on ends; an idle stream is cut as fast as a busy one.
+//! rides on ends; an idle stream is cut as fast as a busy one. A WebSocket is told why: a close frame goes out
+//! between two frames of the backend's, before the connection ends.
 //!
 //! It also stands at the door of every connection: how many an address may have, and how long a request's
 //! head may take.
+
+mod frames;
+mod tap;
 
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
@@ -21,18 +25,34 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::identity::LiveStream;
+use self::frames::close_frame;
+use self::tap::{Switch, Tap};
+use crate::identity::{self, LiveStream};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
+
+/// How long a frame that a backend has begun may take to be completed before its WebSocket is cut without a word.
+const UNFINISHED: Duration = Duration::from_millis(500);
+
+/// How long the client of a WebSocket that was told to close may take to do so.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
     /// What the request now running in this task hangs on.
     static HANGS_ON: RefCell<Slot>;
-    /// Whether no request has been read from the connection of this task yet.
-    static FRESH: Cell<bool>;
+    /// The connection that this task serves, unless it speaks HTTP/2: there each stream has a task of its own.
+    static CONNECTION: Connection;
+}
+
+struct Connection {
+    /// Whether no request has been read from it yet.
+    fresh: Cell<bool>,
+    /// The other end of its tap.
+    switch: Arc<Switch>,
 }
 
 #[derive(Default)]
@@ -62,6 +82,19 @@ pub(crate) fn tie(live: LiveStream) {
         slot.ended = Some(live.ended());
         slot.live = Some(live);
     });
+}
+
+/// Says that the answer now going out begins a WebSocket: from here on its frames are followed.
+pub(crate) fn switched() {
+    let _ = CONNECTION.try_with(|connection| connection.switch.count());
+}
+
+/// Why the running request is being cut, if it is.
+pub(crate) fn why() -> Option<identity::Ended> {
+    HANGS_ON
+        .try_with(|slot| slot.try_borrow().ok()?.live.as_ref()?.reason())
+        .ok()
+        .flatten()
 }
 
 /// Limits of connections, in the units of the configuration.
@@ -121,24 +154,33 @@ impl HttpServerApp for Exchanges {
         session.set_read_timeout(Some(self.limits.body));
         session.set_write_timeout(Some(self.limits.write));
         session.set_total_drain_timeout(Some(self.limits.body));
+        let switch = CONNECTION.try_with(|connection| connection.switch.clone()).ok();
         let work = HANGS_ON.scope(RefCell::default(), async {
-            let exchange = pin!(self.proxy.process_new_http(session, shutdown));
-            let fresh = FRESH.try_with(|fresh| fresh.replace(false)).unwrap_or(true);
-            let idle = if fresh {
-                Duration::ZERO
-            } else {
-                self.limits.keepalive
+            let ended = {
+                let exchange = pin!(self.proxy.process_new_http(session, shutdown));
+                let fresh = CONNECTION
+                    .try_with(|connection| connection.fresh.replace(false))
+                    .unwrap_or(true);
+                let idle = if fresh {
+                    Duration::ZERO
+                } else {
+                    self.limits.keepalive
+                };
+                let late = pin!(tokio::time::sleep(idle + self.limits.head));
+                until_cut(exchange, late, self.limits.body, switch.as_deref()).await
             };
-            let late = pin!(tokio::time::sleep(idle + self.limits.head));
-            until_cut(exchange, late, self.limits.body).await
+            (ended, why())
         });
         match work.await {
-            Ended::Naturally(stream) => stream,
-            Ended::Cut => {
+            (Ended::Naturally(stream), _) => stream,
+            (Ended::Cut, why) => {
                 self.metrics.cut.inc();
+                if let (Some(stream), Some(why)) = (switch.and_then(|switch| switch.take()), why) {
+                    say_goodbye(stream, why).await;
+                }
                 None
             }
-            Ended::TooLate => None,
+            (Ended::TooLate, _) => None,
         }
     }
 
@@ -161,13 +203,16 @@ enum Ended<T> {
     TooLate,
 }
 
-/// Polls the exchange; once it has tied itself to a session, polls the session's end as well.
+/// Polls the exchange; once it has tied itself to a session, polls the session's end as well. A WebSocket may then
+/// complete the frame that it is in the middle of.
 async fn until_cut<T>(
     mut exchange: Pin<&mut impl Future<Output = T>>,
     mut late: Pin<&mut tokio::time::Sleep>,
     body: Duration,
+    switch: Option<&Switch>,
 ) -> Ended<T> {
     let mut cut: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
+    let mut ending = false;
     std::future::poll_fn(move |context| {
         if let Poll::Ready(value) = exchange.as_mut().poll(context) {
             return Poll::Ready(Ended::Naturally(value));
@@ -179,10 +224,22 @@ async fn until_cut<T>(
         if let Some(token) = ended {
             cut = Some(Box::pin(token.cancelled_owned()));
         }
-        if let Some(cut) = &mut cut
+        if !ending
+            && let Some(cut) = &mut cut
             && cut.as_mut().poll(context).is_ready()
         {
-            return Poll::Ready(Ended::Cut);
+            if !switch.is_some_and(Switch::end) {
+                return Poll::Ready(Ended::Cut);
+            }
+            ending = true;
+            late.as_mut().reset(Instant::now() + UNFINISHED);
+        }
+        if ending {
+            return if switch.is_some_and(Switch::is_between) || late.as_mut().poll(context).is_ready() {
+                Poll::Ready(Ended::Cut)
+            } else {
+                Poll::Pending
+            };
         }
         if let Some(since) = receiving
             && late.deadline() != since + body
@@ -195,6 +252,26 @@ async fn until_cut<T>(
         Poll::Pending
     })
     .await
+}
+
+/// Tells a WebSocket's client why it ends (RFC 6455 §7.1.2), and waits a moment for it to have heard: a connection
+/// that is closed with something unread in it may take the last words with it.
+async fn say_goodbye(mut stream: Stream, why: identity::Ended) {
+    let goodbye = async {
+        stream
+            .write_all(&close_frame(why.close_code(), why.sentence()))
+            .await?;
+        stream.flush().await?;
+        AsyncWriteExt::shutdown(&mut stream).await?;
+        let mut unread = [0; 1024];
+        while stream.read(&mut unread).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    match tokio::time::timeout(GOODBYE, goodbye).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!("the client did not hear why its WebSocket ends: {error}"),
+        Err(_) => tracing::debug!("the client did not close its WebSocket"),
+    }
 }
 
 /// Counts connections by address before anything is read from them.
@@ -274,8 +351,14 @@ impl ServerApp for Door {
                 .and_then(|peer| peer.as_inet().map(std::net::SocketAddr::ip))
         });
         let _inside = self.enter(address)?;
-        FRESH
-            .scope(Cell::new(true), self.exchanges.process_new(stream, shutdown))
+        let switch = Arc::new(Switch::default());
+        let connection = Connection {
+            fresh: Cell::new(true),
+            switch: switch.clone(),
+        };
+        let stream: Stream = Box::new(Tap::new(stream, switch));
+        CONNECTION
+            .scope(connection, self.exchanges.process_new(stream, shutdown))
             .await
     }
 

@@ -22,6 +22,7 @@ mod composition;
 mod compression;
 mod corpus;
 mod cross_site;
+mod cuts;
 mod edited_heads;
 mod errors;
 mod framing;

@@ -121,6 +121,25 @@ impl Raw {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Whatever comes next, or has come already.
+    ///
+    /// # Panics
+    /// If nothing does within 10 s.
+    pub async fn some_bytes(&mut self) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            timeout(Duration::from_secs(10), self.fill())
+                .await
+                .expect("bytes within 10 s");
+        }
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Everything up to the end of the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.fill().await {}
+        std::mem::take(&mut self.buffer)
+    }
+
     async fn fill(&mut self) -> bool {
         matches!(self.stream.read_buf(&mut self.buffer).await, Ok(read) if read > 0)
     }

@@ -66,14 +66,15 @@ impl WebSocket {
         }
     }
 
-    /// Waits for the end of the connection, however it comes; returns the close code if one was sent.
-    pub async fn ended(&mut self) -> Option<u16> {
-        let mut code = None;
+    /// Waits for the end of the connection, however it comes; returns code and reason of the close frame if one was
+    /// sent.
+    pub async fn ended(&mut self) -> Option<(u16, String)> {
+        let mut said = None;
         while let Some(Ok(message)) = self.0.next().await {
             if let Message::Close(Some(frame)) = message {
-                code = Some(frame.code.into());
+                said = Some((frame.code.into(), frame.reason.to_string()));
             }
         }
-        code
+        said
     }
 }

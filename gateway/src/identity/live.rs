@@ -42,6 +42,25 @@ impl Ended {
             Self::Unchecked => "unchecked",
         }
     }
+
+    /// What a WebSocket's client reads.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Revoked => "session revoked",
+            Self::Expired => "session expired",
+            Self::SignedOut => "signed out",
+            Self::Unchecked => "session can't be checked at the moment",
+        }
+    }
+
+    /// The code of a WebSocket's close frame (RFC 6455 §7.4): a policy stands in the way (1008), or it is worth
+    /// trying again later (1013).
+    pub fn close_code(self) -> u16 {
+        match self {
+            Self::Revoked | Self::Expired | Self::SignedOut => 1008,
+            Self::Unchecked => 1013,
+        }
+    }
 }
 
 /// A stream that is watched for as long as this value lives.

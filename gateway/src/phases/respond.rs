@@ -107,6 +107,9 @@ fn refuse_foreign_switch(head: &ResponseHeader, life: Life) -> pingora::Result<(
     if head.status != StatusCode::SWITCHING_PROTOCOLS
         || (life == Life::Conversation && head.headers.get(header::UPGRADE).is_some_and(websocket))
     {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            crate::cut::switched();
+        }
         return Ok(());
     }
     Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade that nobody asked for").into_up())
