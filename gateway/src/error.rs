@@ -207,7 +207,8 @@ fn login_status(error: &LoginError) -> StatusCode {
         LoginError::AttemptUnknown
         | LoginError::AttemptForeign
         | LoginError::ProviderError { .. }
-        | LoginError::SubjectMismatch => StatusCode::BAD_REQUEST,
+        | LoginError::SubjectMismatch
+        | LoginError::EndedMeanwhile => StatusCode::BAD_REQUEST,
         LoginError::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         LoginError::ProviderRefused(_) | LoginError::IdTokenInvalid(_) | LoginError::CoreRefused(_) => {
             StatusCode::BAD_GATEWAY

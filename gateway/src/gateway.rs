@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::health::Health;
-use crate::identity::{Login, Logout, SessionView, ViewSettings};
+use crate::identity::{Login, Logout, ProviderLogout, SessionView, ViewSettings};
 use crate::metrics::Metrics;
 use crate::phases::limit::Limiter;
 use crate::preferences::CodexPreferences;
@@ -30,6 +30,7 @@ pub(crate) struct Gateway {
     pub(crate) view: Arc<SessionView>,
     pub(crate) login: Login,
     pub(crate) logout: Logout,
+    pub(crate) provider_logout: ProviderLogout,
     pub(crate) preferences: Arc<CodexPreferences>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limiter: Limiter,
@@ -177,6 +178,7 @@ impl Builder {
             snapshot: ArcSwap::from_pointee(snapshot),
             health: Health::new(store, view.clone()),
             view,
+            provider_logout: login.provider_logout(&config.server.public_origins),
             login,
             logout,
             preferences,

@@ -16,6 +16,7 @@ mod access;
 mod accessibility;
 mod admin;
 mod answers;
+mod backchannel;
 mod bearer;
 mod browser;
 mod composition;

@@ -18,6 +18,8 @@ use crate::{log, ready, runtime, signals};
 
 /// Where the gateway takes up a login (platform README §2).
 const CALLBACK_PATH: &str = "/keycloak-callback";
+/// Where the gateway is told that the provider has ended a session (platform README §6).
+const BACKCHANNEL_LOGOUT_PATH: &str = "/backchannel-logout";
 /// Where the provider stands on the gateway's origins (platform README §11).
 pub(crate) const PROVIDER_PATH: &str = "/keycloak";
 
@@ -100,6 +102,11 @@ pub(crate) fn gateway_client(id: &str, secret: SecretString, origins: &[String])
             .map(|origin| format!("{origin}{CALLBACK_PATH}"))
             .collect(),
         post_logout_redirect_uris: origins.iter().map(|origin| format!("{origin}/")).collect(),
+        // Not where the gateway shows a certificate of its own making, which nobody has reason to trust.
+        backchannel_logout_uri: origins
+            .iter()
+            .filter(|origin| origin.starts_with("http:"))
+            .find_map(|origin| Url::parse(&format!("{origin}{BACKCHANNEL_LOGOUT_PATH}")).ok()),
     }
 }
 

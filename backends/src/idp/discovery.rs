@@ -54,6 +54,8 @@ pub(super) async fn configuration(State(idp): State<Arc<Idp>>, headers: HeaderMa
             "email_verified", "preferred_username", "groups"
         ],
         "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "claims_parameter_supported": false,

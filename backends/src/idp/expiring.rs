@@ -50,6 +50,13 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone> Expiring<K, V> {
             .map(|(_, value)| value)
     }
 
+    /// Everything that has not ended.
+    pub(super) fn values(&self, now: u64) -> Vec<V> {
+        let inner = self.lock();
+        let living = inner.entries.values().filter(|(expires, _)| now < *expires);
+        living.map(|(_, value)| value.clone()).collect()
+    }
+
     /// Changes an entry, or adds `fresh` which expires at `expires`, in one step; returns what is there then.
     pub(super) fn update(&self, key: K, fresh: V, expires: u64, now: u64, change: impl FnOnce(&mut V)) -> V {
         let mut inner = self.lock();

@@ -72,21 +72,31 @@ impl Sessions {
     }
 
     /// Ends a session: its cookie, refresh tokens, codes and access tokens are worth nothing from here on.
-    pub(super) fn end(&self, sid: &str, now: u64) {
-        self.by_sid.take(&sid.to_owned(), now);
+    pub(super) fn end(&self, sid: &str, now: u64) -> Option<Session> {
+        self.by_sid.take(&sid.to_owned(), now)
+    }
+
+    /// Ends all sessions of a person.
+    pub(super) fn end_all_of(&self, sub: &str, now: u64) -> Vec<Session> {
+        let sessions = self.by_sid.values(now);
+        let theirs = sessions.into_iter().filter(|session| session.sub == sub);
+        theirs.filter_map(|session| self.end(&session.sid, now)).collect()
     }
 
     /// Begins a session, or refreshes the one that this browser has for the same person; another person's ends.
-    /// Returns it and the value of its cookie, always a new one.
-    fn begin(&self, sub: &str, headers: &HeaderMap, lifetime: Duration, now: u64) -> (Session, String) {
+    /// Returns it and the value of its cookie, always a new one, and the session that has ended.
+    fn begin(
+        &self,
+        sub: &str,
+        headers: &HeaderMap,
+        lifetime: Duration,
+        now: u64,
+    ) -> (Session, String, Option<Session>) {
         let previous = self.of_browser(headers, now);
-        let sid = match previous {
-            Some(session) if session.sub == sub => session.sid,
-            Some(other) => {
-                self.end(&other.sid, now);
-                random::secret()
-            }
-            None => random::secret(),
+        let (sid, ended) = match previous {
+            Some(session) if session.sub == sub => (session.sid, None),
+            Some(other) => (random::secret(), self.end(&other.sid, now)),
+            None => (random::secret(), None),
         };
         for cookie in cookies(headers) {
             self.by_cookie.take(&random::digest(cookie), now);
@@ -100,7 +110,7 @@ impl Sessions {
         let expires = now + lifetime.as_secs();
         self.by_sid.insert(sid.clone(), session.clone(), expires, now);
         self.by_cookie.insert(random::digest(&cookie), sid, expires, now);
-        (session, cookie)
+        (session, cookie, ended)
     }
 }
 
@@ -154,9 +164,13 @@ pub(super) async fn authenticate(State(idp): State<Arc<Idp>>, headers: HeaderMap
         return again(StatusCode::FORBIDDEN, WRONG);
     };
     idp.throttle.succeeded(&login, now);
-    let (session, cookie) = idp
+    let (session, cookie, ended) = idp
         .sessions
         .begin(&person.sub, &headers, idp.lifetimes.session, now);
+    if let Some(ended) = ended {
+        let idp = Arc::clone(&idp);
+        tokio::spawn(async move { idp.tell(&ended).await });
+    }
     tracing::info!(user = person.username, "signed in");
     let mut answer = idp.send_code(base, &asked, &session, now);
     set_cookie(&mut answer, base, &cookie);
@@ -214,8 +228,8 @@ mod tests {
     #[test]
     fn signing_in_again_keeps_the_session_but_changes_the_cookie() {
         let sessions = Sessions::new();
-        let (first, cookie) = sessions.begin("alice", &HeaderMap::new(), HOUR, 100);
-        let (second, fresh) = sessions.begin("alice", &with_cookie(&cookie), HOUR, 200);
+        let (first, cookie, _) = sessions.begin("alice", &HeaderMap::new(), HOUR, 100);
+        let (second, fresh, _) = sessions.begin("alice", &with_cookie(&cookie), HOUR, 200);
         assert_eq!((&first.sid, second.auth_time), (&second.sid, 200));
         assert_eq!(sessions.of_browser(&with_cookie(&cookie), 200), None);
         assert_eq!(sessions.of_browser(&with_cookie(&fresh), 200), Some(second));
@@ -224,8 +238,9 @@ mod tests {
     #[test]
     fn signing_in_as_somebody_else_ends_the_session_before() {
         let sessions = Sessions::new();
-        let (alice, cookie) = sessions.begin("alice", &HeaderMap::new(), HOUR, 100);
-        let (bob, _) = sessions.begin("bob", &with_cookie(&cookie), HOUR, 100);
+        let (alice, cookie, _) = sessions.begin("alice", &HeaderMap::new(), HOUR, 100);
+        let (bob, _, ended) = sessions.begin("bob", &with_cookie(&cookie), HOUR, 100);
+        assert_eq!(ended.as_ref(), Some(&alice));
         assert_ne!(alice.sid, bob.sid);
         assert_eq!(sessions.get(&alice.sid, 100), None);
     }
@@ -233,7 +248,7 @@ mod tests {
     #[test]
     fn a_session_ends_with_its_lifetime() {
         let sessions = Sessions::new();
-        let (session, cookie) = sessions.begin("alice", &HeaderMap::new(), HOUR, 100);
+        let (session, cookie, _) = sessions.begin("alice", &HeaderMap::new(), HOUR, 100);
         assert!(sessions.get(&session.sid, 3699).is_some());
         assert_eq!(sessions.of_browser(&with_cookie(&cookie), 3700), None);
     }

@@ -50,7 +50,7 @@ pub(super) async fn confirmed(State(idp): State<Arc<Idp>>, headers: HeaderMap, b
     match idp.target(None, &params) {
         Ok(target) => {
             if let Some(session) = idp.sessions.of_browser(&headers, now) {
-                idp.sessions.end(&session.sid, now);
+                idp.end_session(&session.sid, now);
             }
             done(base, target, &params)
         }
@@ -58,7 +58,7 @@ pub(super) async fn confirmed(State(idp): State<Arc<Idp>>, headers: HeaderMap, b
     }
 }
 
-fn requested(idp: &Idp, headers: &HeaderMap, params: Result<Params, Repeated>) -> Response {
+fn requested(idp: &Arc<Idp>, headers: &HeaderMap, params: Result<Params, Repeated>) -> Response {
     let Some(base) = idp.bases.of(headers) else {
         return pages::unknown_address();
     };
@@ -79,12 +79,12 @@ fn requested(idp: &Idp, headers: &HeaderMap, params: Result<Params, Repeated>) -
     let Some(hint) = hint else {
         return confirm(base, &params, target.is_some());
     };
-    idp.sessions.end(&hint.sid, now);
+    idp.end_session(&hint.sid, now);
     match browser {
         // The application's person is not the one who sits here: that one is asked.
         Some(session) if session.sub != hint.sub => confirm(base, &params, target.is_some()),
         Some(session) => {
-            idp.sessions.end(&session.sid, now);
+            idp.end_session(&session.sid, now);
             done(base, target, &params)
         }
         None => done(base, target, &params),

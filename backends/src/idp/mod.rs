@@ -1,13 +1,14 @@
 //! The development identity provider: an OpenID provider with Keycloak's paths, for one machine.
 //!
-//! Responsible for: signing in with a password, the authorization code flow with PKCE, refresh, userinfo, logout,
-//! keys, under the paths and with the claims of a Keycloak realm called `hivematrix` (platform README §11), so
+//! Responsible for: signing in with a password, the authorization code flow with PKCE, refresh, userinfo, logout (by
+//! the browser, and over the back channel), keys, and as much of an administrator as it takes to try those, under the paths and with the claims of a Keycloak realm called `hivematrix` (platform README §11), so
 //! that the gateway and Core need not know which of the two they talk to. Not responsible for: production. Users
-//! come from settings, everything is kept in memory, there is no user administration, and only callers on this
-//! machine are answered.
+//! come from settings, everything is kept in memory, and only callers on this machine are answered.
 
 mod address;
+mod admin;
 mod authorize;
+mod backchannel;
 mod discovery;
 mod expiring;
 mod forms;
@@ -30,7 +31,8 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
+use hivematrix_platform::http_client;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -55,6 +57,8 @@ struct Idp {
     codes: expiring::Expiring<random::Digest, authorize::Code>,
     refresh_tokens: expiring::Expiring<random::Digest, token::Grant>,
     throttle: throttle::Throttle,
+    /// For telling applications. Follows no redirects.
+    http: reqwest::Client,
 }
 
 /// The provider's endpoints, to be served on loopback behind the gateway.
@@ -77,6 +81,7 @@ pub fn router(settings: IdpSettings) -> Result<Router, IdpError> {
         codes: expiring::Expiring::new(GRANTS),
         refresh_tokens: expiring::Expiring::new(GRANTS),
         throttle: throttle::Throttle::new(),
+        http: http_client::internal().map_err(|error| IdpError::HttpClient(error.to_string()))?,
     };
     let protocol = Router::new()
         .route("/auth", get(authorize::authorize))
@@ -89,8 +94,13 @@ pub fn router(settings: IdpSettings) -> Result<Router, IdpError> {
         .nest("/protocol/openid-connect", protocol)
         .route("/login-actions/authenticate", post(login::authenticate))
         .route("/.well-known/openid-configuration", get(discovery::configuration));
+    let admin = Router::new()
+        .route("/users/{sub}", put(admin::change))
+        .route("/users/{sub}/logout", post(admin::sign_out))
+        .route("/sessions/{sid}", delete(admin::end));
     let router = Router::new()
         .nest(address::REALM, realm)
+        .nest("/admin/realms/hivematrix", admin)
         .route("/health", get(async || Health::new("idp")))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(from_this_machine));
@@ -105,11 +115,13 @@ fn checked(client: DevClient) -> Result<(String, DevClient), IdpError> {
         .redirect_uris
         .iter()
         .chain(&client.post_logout_redirect_uris)
+        .map(String::as_str)
+        .chain(client.backchannel_logout_uri.as_ref().map(Url::as_str))
     {
         let usable = Url::parse(address)
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none());
         if !usable {
-            return Err(IdpError::Address(address.clone()));
+            return Err(IdpError::Address(address.to_owned()));
         }
     }
     Ok((client.id.clone(), client))

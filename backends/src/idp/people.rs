@@ -4,7 +4,7 @@
 //! may try ([`throttle`](super::throttle)).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -13,7 +13,7 @@ use super::settings::{DevUser, IdpError};
 use crate::kit::secret;
 
 /// Somebody who can sign in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Person {
     /// Stays the same over restarts, so that what services remember about a person stays theirs.
     pub(super) sub: String,
@@ -21,22 +21,22 @@ pub(super) struct Person {
     pub(super) name: String,
     pub(super) email: String,
     pub(super) groups: Vec<String>,
+    /// Who is not can't sign in, and their tokens are refreshed no more.
+    pub(super) enabled: bool,
     password: SecretString,
 }
 
 /// Everybody who can sign in, by username and by e-mail address.
 #[derive(Debug)]
 pub(super) struct People {
-    by_login: HashMap<String, Arc<Person>>,
-    by_sub: HashMap<String, Arc<Person>>,
+    /// The subject behind each login.
+    by_login: HashMap<String, String>,
+    by_sub: RwLock<HashMap<String, Arc<Person>>>,
 }
 
 impl People {
     pub(super) fn new(users: Vec<DevUser>) -> Result<Self, IdpError> {
-        let mut people = Self {
-            by_login: HashMap::new(),
-            by_sub: HashMap::new(),
-        };
+        let (mut by_login, mut by_sub) = (HashMap::new(), HashMap::new());
         for user in users {
             let username = normal(&user.username);
             if username.is_empty() || user.password.expose_secret().is_empty() {
@@ -46,41 +46,55 @@ impl People {
                 sub: sub(&username),
                 username: username.clone(),
                 name: user.name,
-                groups: user
-                    .groups
-                    .iter()
-                    .map(|group| group.trim_start_matches('/').to_owned())
-                    .collect(),
+                groups: without_slash(&user.groups),
+                enabled: true,
                 password: user.password,
                 email: user.email,
             });
             let mut logins = vec![username, normal(&person.email)];
             logins.dedup();
             for login in logins.into_iter().filter(|login| !login.is_empty()) {
-                if people
-                    .by_login
-                    .insert(login.clone(), Arc::clone(&person))
-                    .is_some()
-                {
+                if by_login.insert(login.clone(), person.sub.clone()).is_some() {
                     return Err(IdpError::DuplicateUser(login));
                 }
             }
-            people.by_sub.insert(person.sub.clone(), person);
+            by_sub.insert(person.sub.clone(), person);
         }
-        Ok(people)
+        Ok(Self {
+            by_login,
+            by_sub: RwLock::new(by_sub),
+        })
     }
 
     pub(super) fn by_sub(&self, sub: &str) -> Option<Arc<Person>> {
-        self.by_sub.get(sub).cloned()
+        let people = self.by_sub.read().unwrap_or_else(PoisonError::into_inner);
+        people.get(sub).cloned()
+    }
+
+    /// Changes somebody; false if there is no such person.
+    pub(super) fn change(&self, sub: &str, change: impl FnOnce(&mut Person)) -> bool {
+        let mut people = self.by_sub.write().unwrap_or_else(PoisonError::into_inner);
+        people
+            .get_mut(sub)
+            .map(|person| change(Arc::make_mut(person)))
+            .is_some()
     }
 
     /// The person of this login and password. Takes as long for logins that do not exist.
     pub(super) fn check(&self, login: &str, password: &str) -> Option<Arc<Person>> {
-        let person = self.by_login.get(login);
-        let expected = person.map_or("", |person| person.password.expose_secret());
-        let same = secret::same(password, expected);
-        person.filter(|_| same && !expected.is_empty()).cloned()
+        let person = self.by_login.get(login).and_then(|sub| self.by_sub(sub));
+        let expected = person
+            .as_ref()
+            .map_or("", |person| person.password.expose_secret());
+        let same = secret::same(password, expected) && !expected.is_empty();
+        person.filter(|person| same && person.enabled)
     }
+}
+
+/// Groups as the provider spells them.
+pub(super) fn without_slash(groups: &[String]) -> Vec<String> {
+    let groups = groups.iter().map(|group| group.trim_start_matches('/'));
+    groups.map(str::to_owned).collect()
 }
 
 /// A login as it is compared.

@@ -34,6 +34,8 @@ pub struct DevClient {
     pub redirect_uris: Vec<String>,
     /// Where browsers may be sent after logout; compared character by character.
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the client is told over the back channel that a session has ended; none if it is not.
+    pub backchannel_logout_uri: Option<Url>,
 }
 
 /// How long things live. Whole seconds count.
@@ -94,6 +96,9 @@ pub enum IdpError {
     /// Two users with one name or e-mail address.
     #[error("two users are called {0}")]
     DuplicateUser(String),
+    /// Applications could not be told anything.
+    #[error("no HTTP client: {0}")]
+    HttpClient(String),
     /// The key cannot be used.
     #[error("the signing key cannot be used: {0}")]
     Key(String),

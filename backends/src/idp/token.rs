@@ -35,7 +35,7 @@ pub(super) struct Grant {
 
 /// A refusal in OAuth's words (RFC 6749 §5.2).
 #[derive(Debug)]
-struct Failure {
+pub(super) struct Failure {
     error: &'static str,
     description: &'static str,
 }
@@ -95,7 +95,7 @@ fn tokens(idp: &Idp, headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure>
 
 impl Idp {
     /// The client, by `client_secret_basic` or `client_secret_post`, not both (RFC 6749 §2.3).
-    fn client(&self, headers: &HeaderMap, form: &Params) -> Result<&DevClient, Failure> {
+    pub(super) fn client(&self, headers: &HeaderMap, form: &Params) -> Result<&DevClient, Failure> {
         let unknown = || {
             failure(
                 "invalid_client",
@@ -186,6 +186,9 @@ impl Idp {
         let session = session.ok_or(failure("invalid_grant", "The session has ended."))?;
         let person = self.people.by_sub(&session.sub);
         let person = person.ok_or(failure("invalid_grant", "There is no such person."))?;
+        if !person.enabled {
+            return Err(failure("invalid_grant", "The person is disabled."));
+        }
         let facts = Facts {
             issuer: &grant.issuer,
             person: &person,

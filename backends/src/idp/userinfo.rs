@@ -68,7 +68,7 @@ impl Idp {
         }
         let session = self.sessions.get(&known.sid, unix_now())?;
         if session.sub == known.sub {
-            self.people.by_sub(&known.sub)
+            self.people.by_sub(&known.sub).filter(|person| person.enabled)
         } else {
             None
         }

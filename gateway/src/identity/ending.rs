@@ -3,9 +3,10 @@
 //! Responsible for: the order of these steps, and an honest account of how far they got. Not responsible for
 //! the provider's own session nor for the browser (see `logout`).
 
-use hivematrix_platform::{CoreClient, Handle, SessionId};
+use hivematrix_platform::{CoreClient, Handle, SessionError, SessionId};
 
 use super::live::Ended;
+use super::record::GatewaySession;
 use super::view::SessionView;
 
 /// How far the end of a session got.
@@ -53,15 +54,28 @@ impl SessionView {
         }
     }
 
-    /// Ends a session whose token is not at hand, in the store alone.
-    pub(super) async fn end_by_key(&self, session: SessionId, own_key: &str) {
-        self.end(session, Ended::Revoked, false);
-        match self.sessions.revoke(&session).await {
-            Ok(_) => self.refusals.set_written(session, true),
-            Err(error) => tracing::warn!(%error, ?session, "a session that is too many could not be revoked"),
+    /// Ends a session whose token is not at hand, in the store alone: Core's, and the gateway's own record under
+    /// `own_key`. Should that name another session of Core's by now, this one ends as well.
+    pub(super) async fn end_by_key(
+        &self,
+        session: SessionId,
+        own_key: &str,
+        reason: Ended,
+    ) -> Result<(), SessionError> {
+        self.end(session, reason, false);
+        let revoked = self.revoke_in_store(session).await;
+        let removed = self.store.take(own_key).await?;
+        let own = removed.and_then(|sealed| self.records.open::<GatewaySession>(own_key, &sealed));
+        if let Some(own) = own.filter(|own| own.jti != session) {
+            self.end(own.jti, reason, false);
+            self.revoke_in_store(own.jti).await?;
         }
-        if let Err(error) = self.store.delete(own_key).await {
-            tracing::warn!(%error, ?session, "the record of an ended session could not be removed");
-        }
+        revoked
+    }
+
+    async fn revoke_in_store(&self, session: SessionId) -> Result<(), SessionError> {
+        self.sessions.revoke(&session).await?;
+        self.refusals.set_written(session, true);
+        Ok(())
     }
 }

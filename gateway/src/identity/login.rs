@@ -1,41 +1,42 @@
 //! Login: from "please sign in" to a session, by the authorization code flow (platform README §2).
 //!
-//! Responsible for: attempts (each bound to the browser that began it, good for one answer), the way from
-//! the provider's code to Core's token and from there to a new handle, and what becomes of the browser's
-//! earlier session. Not responsible for cookies' syntax, the provider's protocol, or pages.
+//! Responsible for: attempts (each bound to the browser that began it, good for one answer), and the way from
+//! the provider's code to Core's token. Not responsible for what becomes of that (see `establish`), cookies'
+//! syntax, the provider's protocol, or pages.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hivematrix_platform::{
-    CoreClient, CoreError, Handle, SealingKeys, Store, TokenError, UserClaims, Verifier, unix_now,
-};
-use tokio::time::sleep;
+use hivematrix_platform::{CoreClient, CoreError, Handle, SealingKeys, Store, Verifier, unix_now};
 
 use super::answer::Answer;
 use super::attempts::{AddressRates, AttemptCookie, AttemptCookies};
-use super::caller::{Identity, Refused};
+use super::caller::Identity;
 use super::cookies;
 use super::login_error::{LoginError, LoginFailed};
 use super::login_settings::LoginSettings;
-use super::oidc::{Oidc, SignedIn};
-use super::record::{AttemptRecord, GatewaySession, OpenAttempt, Records};
+use super::marks::Marks;
+use super::oidc::Oidc;
+use super::provider_logout::ProviderLogout;
+use super::record::{AttemptRecord, OpenAttempt, Records};
 use super::return_path::ReturnPath;
-use super::user_sessions::{UserSession, UserSessions};
+use super::user_sessions::UserSessions;
 use super::view::SessionView;
 use crate::config::{Config, Origin, Provider};
 
 /// Begins and completes logins.
 pub struct Login {
-    provider: Oidc,
-    core: Arc<CoreClient>,
-    verifier: Arc<Verifier>,
-    view: Arc<SessionView>,
-    records: Records,
-    user_sessions: UserSessions,
+    provider: Arc<Oidc>,
+    pub(super) core: Arc<CoreClient>,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) view: Arc<SessionView>,
+    pub(super) records: Records,
+    pub(super) user_sessions: UserSessions,
+    pub(super) marks: Marks,
     rates: AddressRates,
-    settings: LoginSettings,
+    pub(super) settings: LoginSettings,
+    store: Arc<dyn Store>,
+    sealing: Arc<SealingKeys>,
 }
 
 /// A login that has begun: send the browser there, with these cookies.
@@ -102,25 +103,40 @@ impl Login {
         verifier: Arc<Verifier>,
         view: Arc<SessionView>,
     ) -> Result<Self, reqwest::Error> {
-        let records = Records::new(store.clone(), sealing);
+        let records = Records::new(store.clone(), sealing.clone());
         let user_sessions = UserSessions::new(
-            store,
+            store.clone(),
             records.clone(),
             settings.sessions_per_user,
             settings.lifetime,
         );
         let rates = AddressRates::new(settings.attempts.per_address);
-        let provider = Oidc::new(provider)?;
+        let provider = Arc::new(Oidc::new(provider)?);
         Ok(Self {
             provider,
             core,
             verifier,
             view,
+            marks: Marks::new(records.clone()),
             records,
             user_sessions,
             rates,
             settings,
+            store,
+            sealing,
         })
+    }
+
+    /// What carries out the provider's own logouts of sessions that these logins begin on these origins.
+    pub fn provider_logout(&self, origins: &[Origin]) -> ProviderLogout {
+        ProviderLogout::new(
+            self.provider.clone(),
+            origins,
+            self.store.clone(),
+            self.sealing.clone(),
+            self.view.clone(),
+            self.user_sessions.clone(),
+        )
     }
 
     /// Begins a login on one of our public origins.
@@ -270,7 +286,7 @@ impl Login {
             .exchange(&signed_in.access_token)
             .await
             .map_err(refusal_of_core)?;
-        match self.establish(signed_in, &jwt).await {
+        match self.establish(origin, signed_in, &jwt).await {
             Ok(established) => Ok(established),
             Err(error) => {
                 // A session that nobody will use must not stay behind.
@@ -282,73 +298,6 @@ impl Login {
                 Err(error)
             }
         }
-    }
-
-    /// A new handle for Core's token, once that has proved to be about the same person.
-    async fn establish(&self, signed_in: SignedIn, jwt: &str) -> Result<(Handle, Arc<Identity>), LoginError> {
-        let now = unix_now();
-        let claims = self.verifier.user(jwt, now).await.map_err(refusal_of_token)?;
-        if claims.user.sub != signed_in.sub {
-            return Err(LoginError::SubjectMismatch);
-        }
-        let expires_at = claims.exp.min(now + self.settings.lifetime.as_secs());
-        let session = GatewaySession {
-            jwt: jwt.to_owned(),
-            refresh_token: signed_in.refresh_token,
-            id_token: signed_in.id_token,
-            sub: signed_in.sub,
-            jti: claims.jti,
-            created_at: now,
-            expires_at,
-        };
-        let handle = Handle::generate();
-        let ttl = Duration::from_secs(expires_at.saturating_sub(now));
-        self.records.put_session(&handle, &session, ttl).await?;
-        match self.view.by_handle(&handle).await {
-            Ok(identity) => {
-                self.count(&claims, &handle, expires_at).await;
-                Ok((handle, identity))
-            }
-            Err(refused) => {
-                let _ = self.records.delete_session(&handle).await;
-                Err(refusal_of_view(refused))
-            }
-        }
-    }
-
-    /// Counts the user's sessions, and ends the oldest if there are too many.
-    async fn count(&self, claims: &UserClaims, handle: &Handle, expires_at: u64) {
-        let session = UserSession {
-            own_key: handle.key(),
-            jti: claims.jti,
-            expires_at,
-        };
-        match self.user_sessions.add(&claims.user.sub, &session).await {
-            Ok(surplus) => {
-                for old in surplus {
-                    self.view.end_by_key(old.jti, &old.own_key).await;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "a user's sessions could not be counted"),
-        }
-    }
-
-    /// Lets the browser's earlier session go: its handle in a while even if this process does not live that
-    /// long, its session by then.
-    fn retire(&self, old: Handle) {
-        let (view, core, records) = (self.view.clone(), self.core.clone(), self.records.clone());
-        let grace = self.settings.grace;
-        tokio::spawn(async move {
-            let Ok(Some(session)) = records.session(&old).await else {
-                return;
-            };
-            if let Err(error) = records.let_expire(&old, grace).await {
-                tracing::warn!(%error, "an earlier session could not be given an end");
-            }
-            sleep(grace).await;
-            view.end_session(&core, session.jti, &session.jwt, Some(old))
-                .await;
-        });
     }
 
     async fn is_signed_in(&self, current: Option<Handle>) -> bool {
@@ -364,25 +313,5 @@ fn refusal_of_core(error: CoreError) -> LoginError {
         LoginError::CoreDown(error.to_string())
     } else {
         LoginError::CoreRefused(error.to_string())
-    }
-}
-
-fn refusal_of_token(error: TokenError) -> LoginError {
-    match error {
-        TokenError::KeysUnavailable(_) => LoginError::CoreDown(error.to_string()),
-        other => LoginError::CoreRefused(format!("its token: {other}")),
-    }
-}
-
-fn refusal_of_view(refused: Refused) -> LoginError {
-    match refused {
-        Refused::StoreDown(error) => LoginError::StoreDown(error),
-        Refused::KeysDown(error) => LoginError::CoreDown(error.to_string()),
-        Refused::Unknown => LoginError::CoreRefused(
-            "its session is not in the session store; does it use the same one?".to_owned(),
-        ),
-        other @ (Refused::Expired | Refused::Revoked | Refused::Mismatch | Refused::Token(_)) => {
-            LoginError::CoreRefused(format!("its session: {other}"))
-        }
     }
 }

@@ -43,6 +43,9 @@ pub enum LoginError {
     /// Core's token is about somebody else than the provider's.
     #[error("Core's token is about somebody else")]
     SubjectMismatch,
+    /// The provider has ended its session while the login was under way.
+    #[error("the provider has ended the session meanwhile")]
+    EndedMeanwhile,
     /// The session store did not answer.
     #[error("session store: {0}")]
     StoreDown(StoreError),
@@ -83,6 +86,7 @@ impl LoginError {
             Self::CoreDown(_) => "core_down",
             Self::CoreRefused(_) => "core_refused",
             Self::SubjectMismatch => "subject_mismatch",
+            Self::EndedMeanwhile => "ended_meanwhile",
             Self::StoreDown(_) => "store_down",
             Self::TooManyAttempts => "too_many_attempts",
         }
@@ -100,6 +104,7 @@ impl LoginError {
             Self::CoreDown(_) => "The sign-in service does not answer. Please try again in a moment.",
             Self::CoreRefused(_) => "The sign-in service did not accept the sign-in.",
             Self::SubjectMismatch => "The sign-in could not be verified.",
+            Self::EndedMeanwhile => "You were signed out while the sign-in was under way. Please try again.",
             Self::StoreDown(_) => "Sessions cannot be stored at the moment. Please try again in a moment.",
             Self::TooManyAttempts => {
                 "Too many sign-ins were started from this address. Please try again in a few minutes."

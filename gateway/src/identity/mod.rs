@@ -8,8 +8,9 @@
 //! |---|---|
 //! | who is this, and still? | [`SessionView`] in `view`, asking in `ask`, changes in `feed`, freshness in `versions` |
 //! | streams that must end with their session | [`LiveStream`] in `live` |
-//! | signing in | [`Login`] in `login`; attempts in `attempts`, the provider in `oidc` and `endpoints` |
+//! | signing in | [`Login`] in `login`, its last step in `establish`; attempts in `attempts`, the provider in `oidc` and `endpoints` |
 //! | signing out | [`Logout`] in `logout`, what it does to the session in `ending` |
+//! | the provider says that somebody was signed out | [`ProviderLogout`] in `provider_logout`, its tokens in `logout_token`, for logins under way `marks` |
 //! | what a browser carries | [`cookies`], [`ReturnPath`] |
 //! | what the store holds of ours | `record`, lists of a user's sessions in `user_sessions` |
 
@@ -21,6 +22,7 @@ mod caller;
 pub mod cookies;
 mod ending;
 mod endpoints;
+mod establish;
 mod feed;
 mod flight;
 mod live;
@@ -28,8 +30,11 @@ mod login;
 mod login_error;
 mod login_settings;
 mod logout;
+mod logout_token;
+mod marks;
 mod oidc;
 mod provider_keys;
+mod provider_logout;
 mod record;
 mod refusals;
 mod return_path;
@@ -49,5 +54,7 @@ pub use login::{Begun, Completed, Login};
 pub use login_error::{LoginError, LoginFailed};
 pub use login_settings::LoginSettings;
 pub use logout::{Logout, SignedOut};
+pub use logout_token::LogoutRefused;
+pub use provider_logout::ProviderLogout;
 pub use return_path::{NotLocal, ReturnPath};
 pub use view::{SessionView, ViewSettings};

@@ -4,6 +4,8 @@
 //! tokens that come back are genuine, meant for us, and those that were asked for. Not responsible for
 //! attempts, cookies or sessions (see `login`).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use openidconnect::core::{
@@ -50,6 +52,17 @@ pub(super) struct SignedIn {
     pub(super) access_token: String,
     pub(super) refresh_token: Option<String>,
     pub(super) id_token: String,
+    /// The provider's session, where the ID token names it.
+    pub(super) sid: Option<String>,
+    /// When the provider issued the ID token, in Unix seconds.
+    pub(super) issued_at: u64,
+}
+
+/// What is taken from a verified ID token.
+struct Verified {
+    sub: String,
+    sid: Option<String>,
+    issued_at: u64,
 }
 
 impl Oidc {
@@ -61,6 +74,27 @@ impl Oidc {
             back_channel: BackChannel::new()?,
             keys,
         })
+    }
+
+    /// Our client there.
+    pub(super) fn client_id(&self) -> &str {
+        &self.endpoints.settings.client_id
+    }
+
+    /// Its keys as last fetched.
+    pub(super) fn keys(&self) -> Arc<CoreJsonWebKeySet> {
+        self.keys.current()
+    }
+
+    /// Its keys, fetched again unless that was a moment ago.
+    ///
+    /// # Errors
+    /// [`LoginError::ProviderDown`].
+    pub(super) async fn newer_keys(
+        &self,
+        seen: &Arc<CoreJsonWebKeySet>,
+    ) -> Result<Arc<CoreJsonWebKeySet>, LoginError> {
+        self.keys.newer_than(seen, &self.back_channel).await
     }
 
     /// Its issuer for browsers that use `origin`.
@@ -135,11 +169,13 @@ impl Oidc {
             .map_err(refusal)?;
         let id_token = answer.id_token().ok_or_else(|| invalid("there is none"))?;
         let access_token = answer.access_token();
-        let sub = self
+        let verified = self
             .verify(origin, id_token, access_token, Nonce::new(nonce))
             .await?;
         Ok(SignedIn {
-            sub,
+            sub: verified.sub,
+            sid: verified.sid,
+            issued_at: verified.issued_at,
             access_token: access_token.secret().clone(),
             refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
             id_token: id_token.to_string(),
@@ -153,7 +189,7 @@ impl Oidc {
         id_token: &CoreIdToken,
         access_token: &AccessToken,
         nonce: Nonce,
-    ) -> Result<String, LoginError> {
+    ) -> Result<Verified, LoginError> {
         let keys = self.keys.current();
         let check = |keys: &CoreJsonWebKeySet| {
             let client = self.client(origin, keys)?;
@@ -175,7 +211,7 @@ impl Oidc {
         access_token: &AccessToken,
         verifier: &CoreIdTokenVerifier<'_>,
         nonce: &Nonce,
-    ) -> Result<String, ClaimsVerificationError> {
+    ) -> Result<Verified, ClaimsVerificationError> {
         let skewed = |seconds: i64| (seconds > now() + CLOCK_SKEW).then(|| "issued in the future".to_owned());
         let verifier = verifier
             .clone()
@@ -193,8 +229,23 @@ impl Oidc {
         let bound = is_bound(id_token, claims, access_token, &verifier)?;
         is_for_us(access_token.secret(), client_id, bound)
             .map_err(|why| ClaimsVerificationError::InvalidAudience(why.to_owned()))?;
-        Ok(claims.subject().to_string())
+        Ok(Verified {
+            sub: claims.subject().to_string(),
+            sid: sid_of(&id_token.to_string()),
+            issued_at: u64::try_from(claims.issue_time().timestamp()).unwrap_or_default(),
+        })
     }
+}
+
+/// The `sid` of a token that has been verified (Back-Channel Logout 1.0 §2.1); the library does not know it.
+fn sid_of(id_token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Sid {
+        #[serde(default)]
+        sid: Option<String>,
+    }
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice::<Sid>(&payload).ok()?.sid
 }
 
 fn invalid(why: &str) -> LoginError {

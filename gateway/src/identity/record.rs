@@ -29,8 +29,17 @@ pub(super) struct GatewaySession {
     pub sub: String,
     /// Core's session.
     pub jti: SessionId,
+    /// The provider's session, where the ID token names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The public origin on which the login was.
+    #[serde(default)]
+    pub origin: String,
     /// Unix seconds.
     pub created_at: u64,
+    /// When the provider was last asked about the user, in Unix seconds.
+    #[serde(default)]
+    pub checked_at: u64,
     /// Unix seconds; at most the configured lifetime after `created_at`.
     pub expires_at: u64,
 }
@@ -88,6 +97,19 @@ impl Records {
         Self { store, keys }
     }
 
+    /// The store itself.
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Reads and opens what is under `key`; `None` if there is nothing.
+    pub(super) async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, RecordError> {
+        match self.store.get(key).await? {
+            Some(sealed) => self.open(key, &sealed).map(Some).ok_or(RecordError::Unreadable),
+            None => Ok(None),
+        }
+    }
+
     /// Opens what was read under `key`; `None` if it is not what we wrote there.
     pub(super) fn open<T: DeserializeOwned>(&self, key: &str, sealed: &[u8]) -> Option<T> {
         let plain = self.keys.open(key.as_bytes(), sealed).ok()?;
@@ -114,11 +136,7 @@ impl Records {
 
     /// The gateway's side of a session.
     pub(super) async fn session(&self, handle: &Handle) -> Result<Option<GatewaySession>, RecordError> {
-        let key = handle.key();
-        match self.store.get(&key).await? {
-            Some(sealed) => self.open(&key, &sealed).map(Some).ok_or(RecordError::Unreadable),
-            None => Ok(None),
-        }
+        self.read(&handle.key()).await
     }
 
     /// Removes the gateway's side of a session; false if there was none.
@@ -193,7 +211,10 @@ mod tests {
             id_token: "id.token.itself".into(),
             sub: "alice".into(),
             jti: SessionId::generate(),
+            sid: Some("provider-session".into()),
+            origin: "https://hive.example".into(),
             created_at: 1,
+            checked_at: 1,
             expires_at: 2,
         }
     }

@@ -1,21 +1,20 @@
-//! How many sessions one user may have.
+//! Which sessions a user has, and how many that may be.
 //!
-//! Responsible for: a list per user of the sessions that gateways have begun, `hm:user:<hash of sub>`, and
-//! which of them must end when there are too many. Not responsible for ending them.
+//! Responsible for: a list per user of the sessions that gateways have begun, `hm:user:<hash of sub>`, one per
+//! session of the provider's, `hm:sid:<hash of sid>`, and which sessions must end when a user has too many. Not
+//! responsible for ending them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hivematrix_platform::{SessionId, Store, StoreError, unix_now};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::marks::hashed;
 use super::record::{RecordError, Records};
 
 /// How often a list that others write at the same time is tried.
-const TRIES: usize = 8;
+const TRIES: u32 = 16;
 
 /// One session of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +23,15 @@ pub(super) struct UserSession {
     pub(super) own_key: String,
     /// Core's session.
     pub(super) jti: SessionId,
-    /// Unix seconds.
+    /// The provider's session, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sid: Option<String>,
+    /// When it ends at the latest, however often it is renewed; Unix seconds.
     pub(super) expires_at: u64,
 }
 
 /// The lists of all users.
+#[derive(Clone)]
 pub(super) struct UserSessions {
     store: Arc<dyn Store>,
     records: Records,
@@ -47,18 +50,35 @@ impl UserSessions {
         }
     }
 
-    /// Adds a session, and says which older ones are too many now.
+    /// Adds a session to the lists it belongs to, and says which older ones are too many now. The provider may then
+    /// end it, so this comes before anybody can use it.
     pub(super) async fn add(
         &self,
         sub: &str,
         session: &UserSession,
     ) -> Result<Vec<UserSession>, RecordError> {
-        let key = format!("hm:user:{}", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(sub)));
-        for _ in 0..TRIES {
-            let written = self.store.get(&key).await?;
+        if let Some(sid) = &session.sid {
+            self.append(&key_of_sid(sid), session).await?;
+        }
+        self.append(&key_of_person(sub), session).await
+    }
+
+    /// The sessions of a person, those included that have ended by themselves.
+    pub(super) async fn of_person(&self, sub: &str) -> Result<Vec<UserSession>, RecordError> {
+        Ok(self.records.read(&key_of_person(sub)).await?.unwrap_or_default())
+    }
+
+    /// The sessions that were begun in a session of the provider's, those included that have ended by themselves.
+    pub(super) async fn of_sid(&self, sid: &str) -> Result<Vec<UserSession>, RecordError> {
+        Ok(self.records.read(&key_of_sid(sid)).await?.unwrap_or_default())
+    }
+
+    async fn append(&self, key: &str, session: &UserSession) -> Result<Vec<UserSession>, RecordError> {
+        for attempt in 1..=TRIES {
+            let written = self.store.get(key).await?;
             let mut list: Vec<UserSession> = written
                 .as_deref()
-                .and_then(|sealed| self.records.open(&key, sealed))
+                .and_then(|sealed| self.records.open(key, sealed))
                 .unwrap_or_default();
             let now = unix_now();
             list.retain(|session| session.expires_at > now);
@@ -67,14 +87,14 @@ impl UserSessions {
             }
             list.push(session.clone());
             let surplus = list.drain(..list.len().saturating_sub(self.limit)).collect();
-            if self.write(&key, written.as_deref(), &list).await? {
+            if self.write(key, written.as_deref(), &list).await? {
                 return Ok(surplus);
             }
+            // Others are writing: not all of them try again at the same moment.
+            let pause = rand::random_range(0..=attempt * 2);
+            tokio::time::sleep(Duration::from_millis(pause.into())).await;
         }
-        tracing::warn!(
-            "a user's list of sessions is written by too many at once; the session is not counted"
-        );
-        Ok(Vec::new())
+        Err(StoreError::Refused("a list of sessions is written by too many at once".to_owned()).into())
     }
 
     /// Those that have not ended by themselves.
@@ -102,6 +122,14 @@ impl UserSessions {
     }
 }
 
+fn key_of_person(sub: &str) -> String {
+    format!("hm:user:{}", hashed(sub))
+}
+
+fn key_of_sid(sid: &str) -> String {
+    format!("hm:sid:{}", hashed(sid))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -116,6 +144,7 @@ mod tests {
         UserSession {
             own_key,
             jti: SessionId::generate(),
+            sid: None,
             expires_at: unix_now() + 60,
         }
     }
@@ -180,5 +209,22 @@ mod tests {
             ended += each.await.unwrap();
         }
         assert_eq!(ended, 3);
+    }
+
+    #[tokio::test]
+    async fn sessions_are_found_by_their_user_and_by_the_providers_session() {
+        let store = tests::store();
+        let lists = lists(&store, 9);
+        let mut one = session(&store).await;
+        one.sid = Some("s".to_owned());
+        let mut two = session(&store).await;
+        two.sid = Some("t".to_owned());
+        for each in [&one, &two] {
+            lists.add("alice", each).await.unwrap();
+        }
+        assert_eq!(lists.of_person("alice").await.unwrap(), [one.clone(), two]);
+        assert_eq!(lists.of_sid("s").await.unwrap(), [one]);
+        assert!(lists.of_person("bob").await.unwrap().is_empty());
+        assert!(lists.of_sid("u").await.unwrap().is_empty());
     }
 }

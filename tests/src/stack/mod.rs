@@ -16,6 +16,7 @@ mod build;
 mod mounts;
 mod parts;
 mod platform;
+mod provider;
 mod sessions;
 
 use std::sync::Arc;

@@ -24,6 +24,8 @@ use super::parts::PEOPLE;
 const ISSUER: &str = "hivematrix-core";
 /// The gateway's secret at the provider.
 pub(super) const CLIENT_SECRET: &str = "client-secret-of-the-harness";
+/// The name of the provider's key.
+pub(super) const PROVIDER_KEY: &str = "idp-key";
 /// The gateway's secret at Core.
 pub(super) const CORE_SECRET: &str = "core-secret-of-the-harness";
 
@@ -123,7 +125,7 @@ pub(super) fn http(address: SocketAddr) -> Url {
 fn provider(origin: &Url, lifetimes: Option<Lifetimes>) -> axum::Router {
     let origin = origin.origin().ascii_serialization();
     let settings = IdpSettings {
-        key: SigningKey::from_pem("idp-key", &signing_key_pem()).expect("a key"),
+        key: SigningKey::from_pem(PROVIDER_KEY, &signing_key_pem()).expect("a key"),
         public_base: vec![Url::parse(&format!("{origin}/keycloak")).expect("a URL")],
         users: PEOPLE
             .iter()
@@ -140,6 +142,7 @@ fn provider(origin: &Url, lifetimes: Option<Lifetimes>) -> axum::Router {
             secret: CLIENT_SECRET.into(),
             redirect_uris: vec![format!("{origin}/keycloak-callback")],
             post_logout_redirect_uris: vec![format!("{origin}/"), origin.clone()],
+            backchannel_logout_uri: Url::parse(&format!("{origin}/backchannel-logout")).ok(),
         }],
         lifetimes: lifetimes.unwrap_or_default(),
         notice: None,

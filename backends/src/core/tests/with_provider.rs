@@ -12,6 +12,7 @@ fn provider() -> Router {
         secret: "secret".to_owned().into(),
         redirect_uris: vec![CALLBACK.to_owned()],
         post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: None,
     };
     let user = DevUser {
         username: "admin".to_owned(),

@@ -39,6 +39,7 @@ fn settings() -> IdpSettings {
         secret: SECRET.to_owned().into(),
         redirect_uris: vec![callback.to_owned()],
         post_logout_redirect_uris: vec![AFTER_LOGOUT.to_owned()],
+        backchannel_logout_uri: None,
     };
     IdpSettings {
         key: key(),

@@ -22,8 +22,9 @@ use super::value::path_problem;
 use super::{Config, Home};
 
 /// First segments that are the gateway's own doors, or must stay free for them (platform README §6).
-const DOORS: [&str; 9] = [
+const DOORS: [&str; 10] = [
     "api",
+    "backchannel-logout",
     "health",
     "keycloak-callback",
     "login",

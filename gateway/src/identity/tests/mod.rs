@@ -5,6 +5,7 @@
 mod login;
 mod logout;
 mod outside;
+mod provider_logout;
 mod refusals;
 mod site;
 mod store;

@@ -63,6 +63,8 @@ pub(super) struct Outside {
     pub(super) keys_fetched: AtomicUsize,
     codes: Mutex<HashMap<String, Code>>,
     sessions: Sessions,
+    /// The sessions that Core has made.
+    made: Mutex<Vec<SessionId>>,
     key: SigningKey,
 }
 
@@ -86,10 +88,32 @@ impl Outside {
             keys_fetched: AtomicUsize::new(0),
             codes: Mutex::default(),
             sessions: Sessions::new(store.clone()),
+            made: Mutex::default(),
             key: KEY
                 .get_or_init(|| SigningKey::generate("provider").unwrap())
                 .clone(),
         })
+    }
+
+    /// The provider's key.
+    pub(super) fn signing_key(&self) -> EncodingKey {
+        encoded(&self.key)
+    }
+
+    /// Whether Core's record of a session says so.
+    pub(super) async fn is_revoked(&self, session: SessionId) -> bool {
+        let record = self.sessions.get(&session).await.unwrap();
+        record.is_some_and(|record| record.revoked)
+    }
+
+    /// Whether all sessions that Core has made are revoked; at least one.
+    pub(super) async fn all_revoked(&self) -> bool {
+        let made = self.made.lock().unwrap().clone();
+        let mut all = !made.is_empty();
+        for session in made {
+            all &= self.is_revoked(session).await;
+        }
+        all
     }
 
     pub(super) fn router(self: &Arc<Self>) -> Router {
@@ -140,7 +164,7 @@ impl Outside {
         let issuer = format!("{ORIGIN}/keycloak/realms/hivematrix");
         let id = json!({
             "iss": issuer, "sub": code.sub, "aud": "core-client", "azp": "core-client",
-            "iat": now, "exp": now + 300, "nonce": code.nonce,
+            "iat": now, "exp": now + 300, "nonce": code.nonce, "sid": format!("sid-of-{}", code.sub),
         });
         let access = json!({
             "iss": issuer, "sub": code.sub, "aud": "account", "azp": "core-client", "exp": now + 300,
@@ -245,6 +269,7 @@ async fn exchange(State(outside): State<Arc<Outside>>, Json(body): Json<Value>) 
     });
     let (session, now) = (SessionId::generate(), unix_now());
     let (jwt, claims) = minter().user(&user, &session, now).unwrap();
+    outside.made.lock().unwrap().push(session);
     let record = SessionRecord {
         user_data: user,
         created_at: now,

@@ -14,8 +14,8 @@ use super::store::Disturbed;
 use super::{sealing, verifier};
 use crate::config::{Origin, Provider};
 use crate::identity::{
-    AttemptCookies, Begun, Completed, Login, LoginError, LoginFailed, LoginSettings, Logout, ReturnPath,
-    SessionView, ViewSettings, cookies,
+    AttemptCookies, Begun, Completed, Login, LoginError, LoginFailed, LoginSettings, Logout, ProviderLogout,
+    ReturnPath, SessionView, ViewSettings, cookies,
 };
 
 /// A gateway's identity, and what is outside.
@@ -25,6 +25,7 @@ pub(super) struct Site {
     pub(super) view: Arc<SessionView>,
     pub(super) login: Login,
     pub(super) logout: Logout,
+    pub(super) provider_logout: ProviderLogout,
     pub(super) origin: Origin,
     server: tokio::task::JoinHandle<()>,
 }
@@ -77,12 +78,14 @@ impl Site {
             view.clone(),
         );
         let login = login.unwrap();
+        let provider_logout = login.provider_logout(&[ORIGIN.parse().unwrap()]);
         Self {
             outside,
             store,
             view,
             login,
             logout,
+            provider_logout,
             origin: ORIGIN.parse().unwrap(),
             server,
         }

@@ -16,6 +16,7 @@ pub(super) struct Disturbed {
     values: MemoryStore,
     feed: MemoryStore,
     down: AtomicBool,
+    unconfirmed: AtomicBool,
     deaf: AtomicBool,
     epoch: AtomicU64,
     /// How many values were read.
@@ -48,6 +49,11 @@ impl Disturbed {
     pub(super) fn set_down(&self, down: bool) {
         self.down.store(down, SeqCst);
         self.set_deaf(down);
+    }
+
+    /// Replacements happen, but no replica confirms them (true), or all do again.
+    pub(super) fn set_unconfirmed(&self, unconfirmed: bool) {
+        self.unconfirmed.store(unconfirmed, SeqCst);
     }
 
     /// Changes are not announced and the feed is known to be lost (true), or it is back, in a new epoch.
@@ -155,6 +161,9 @@ impl Store for Disturbed {
         self.answer()?;
         let written = self.values.replace(key, expected, value).await?;
         self.announce(key).await;
+        if written && self.unconfirmed.load(SeqCst) {
+            return Err(StoreError::Refused("written, but not confirmed".to_owned()));
+        }
         Ok(written)
     }
 

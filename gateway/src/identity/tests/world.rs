@@ -77,7 +77,10 @@ impl World {
             id_token: "id.token.x".to_owned(),
             sub: sub.to_owned(),
             jti,
+            sid: None,
+            origin: super::outside::ORIGIN.to_owned(),
             created_at: unix_now(),
+            checked_at: unix_now(),
             expires_at: unix_now() + 3600,
         };
         self.records

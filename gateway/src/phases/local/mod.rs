@@ -1,6 +1,8 @@
 //! Local: our own doors, which no prefix can shadow. Each file is one door; this one is the list.
 
 mod assets;
+mod backchannel;
+mod body;
 mod health;
 mod home;
 mod login;
@@ -38,6 +40,7 @@ pub(crate) async fn answer(
         "/login" => ("login", reads, READ),
         "/keycloak-callback" => ("callback", reads, READ),
         "/logout" => ("logout", reads || posts, "GET, HEAD, POST"),
+        "/backchannel-logout" => ("backchannel_logout", posts, "POST"),
         "/health" => ("health", reads, READ),
         "/api/invalidate-cache" => ("preferences", posts, "POST"),
         "/favicon.ico" => ("sign", reads, READ),
@@ -47,6 +50,11 @@ pub(crate) async fn answer(
     context.account.door = door;
     if !permitted {
         return Err(Refusal::MethodNotAllowed { allow });
+    }
+    if door == "backchannel_logout" {
+        return Box::pin(backchannel::receive(gateway, session, context))
+            .await
+            .map(Some);
     }
     if !matches!(door, "static" | "health" | "sign") {
         gateway
