@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use hivematrix_platform::PermissionLevel;
 use hivematrix_plugins::{Chain, Invalid, MenuEntry, PluginSpec, Registry, Tools};
+use toml::Spanned;
+use toml::de::DeValue;
 
-use crate::config::{COMPOSITION, Config, Origin, PluginInstance, PublicPath, Service, Upstream};
+use crate::config::{COMPOSITION, Composed, Config, Origin, PluginInstance, PublicPath, Service, Upstream};
 use crate::metrics::RouteMetrics;
 use crate::phases::path::{CanonicalPath, under};
 
@@ -192,7 +194,11 @@ fn chain_of(
         .plugins
         .iter()
         .filter_map(|name| config.plugins.iter().find(|plugin| plugin.name == *name))
-        .map(spec_of)
+        .filter_map(|plugin| match (service.composition, plugin.kind.as_str()) {
+            (Composed::Off, COMPOSITION) => None,
+            (Composed::Framed, COMPOSITION) => Some(in_frames_too(spec_of(plugin))),
+            _ => Some(spec_of(plugin)),
+        })
         .collect();
     registry.build(&specs, tools)
 }
@@ -209,6 +215,15 @@ fn spec_of(plugin: &PluginInstance) -> PluginSpec {
         kind: plugin.kind.clone(),
         settings: plugin.settings.clone(),
     }
+}
+
+/// The composition with its `framed` set, whatever its own table says.
+fn in_frames_too(mut composition: PluginSpec) -> PluginSpec {
+    composition.settings.get_mut().insert(
+        Spanned::new(0..0, "framed".into()),
+        Spanned::new(0..0, DeValue::Boolean(true)),
+    );
+    composition
 }
 
 fn menu_entry(service: &Service, prefix: &str) -> MenuEntry {

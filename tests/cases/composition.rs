@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hivematrix_gateway::config::{Composed, Config};
 use hivematrix_tests::{Answer, Client, Part, Script, Stack, eventually, takes_at_most};
 use serde_json::json;
 
@@ -123,6 +124,66 @@ async fn the_backends_own_markup_passes_byte_for_byte() {
     let text = client.navigate("/echo/odd").await.text();
     assert!(text.contains(body), "{text}");
     assert!(text.ends_with(&format!("{body}</body></html>")), "{text}");
+}
+
+/// How a service's composition is set.
+fn set(config: &mut Config, name: &str, composition: Composed) {
+    let found = config
+        .services
+        .iter_mut()
+        .find(|service| service.name.as_str() == name);
+    found.expect("a service of the stack").composition = composition;
+}
+
+#[tokio::test]
+async fn a_service_is_composed_or_composed_in_frames_too_or_left_as_it_is() {
+    let stack = Stack::builder()
+        .configure(|config| {
+            set(config, "second", Composed::Framed);
+            set(config, "hidden", Composed::Off);
+        })
+        .start()
+        .await;
+    let client = stack.signed_in("admin").await;
+    let html = Script::html(PAGE).header("ETag", "\"v1\"");
+    stack.echo.on("/page", html.clone());
+    stack.second.on("/page", html);
+    let framed = [
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Sec-Fetch-Dest", "iframe"),
+        ("Accept", "text/html"),
+    ];
+    for (path, in_a_window, in_a_frame) in [
+        ("/echo/page", true, false),
+        ("/second/page", true, true),
+        ("/hidden/page", false, false),
+        ("/plain/page", false, false),
+    ] {
+        let ask = framed
+            .iter()
+            .fold(client.get(path), |ask, (name, value)| ask.header(name, value));
+        for (answer, composed) in [
+            (client.navigate(path).await, in_a_window),
+            (ask.send().await, in_a_frame),
+        ] {
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+            assert_eq!(
+                answer.text().contains("id=\"side-panel\""),
+                composed,
+                "{path}: {answer:?}"
+            );
+            assert!(
+                composed || answer.text() == PAGE,
+                "{path}: byte for byte: {answer:?}"
+            );
+            assert_eq!(answer.header("etag") == "\"v1\"", !composed, "{path}: {answer:?}");
+        }
+    }
+    let own = client.navigate("/nothing/").await;
+    assert!(
+        own.text().contains("id=\"side-panel\""),
+        "our own pages are always composed: {own:?}"
+    );
 }
 
 #[tokio::test]

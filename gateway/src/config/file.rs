@@ -22,7 +22,7 @@ use super::read::{
     FromToml, Heading, Leaf, Named, Written, as_written, refuse_unknown, table_of, take, unexpected,
 };
 use super::server::Origin;
-use super::service::LogFormat;
+use super::service::{Composed, LogFormat};
 use super::value::{AdminListen, HttpUrl, InstanceName, RulePath, StoreKind};
 
 const KIB: u64 = 1 << 10;
@@ -166,6 +166,7 @@ as_written! {
 as_written! {
     /// `[service_defaults]`
     struct ServiceDefaults, "[service_defaults]" {
+        composition: Written<Composed>,
         plugins: Vec<Written<String>>,
     }
 }
@@ -181,6 +182,7 @@ as_written! {
         visible: Written<bool>,
         http2: Written<bool>,
         public: Vec<PublicRule>,
+        composition: Written<Composed>,
         plugins: Vec<Written<String>>,
         timeouts: ServiceTimeouts,
     }

@@ -59,8 +59,8 @@ pub use limits::{Limits, ServiceTimeouts, Timeouts};
 pub use problem::{Place, Problem, Problems, Severity, Source};
 pub use server::{Admin, InvalidOrigin, Origin, Scheme, Server, Tls};
 pub use service::{
-    COMPOSITION, Home, InvalidUpstream, Log, LogFormat, PluginInstance, PublicPath, PublicRule, Redirect,
-    Service, Upstream,
+    COMPOSITION, Composed, Home, InvalidUpstream, Log, LogFormat, PluginInstance, PublicPath, PublicRule,
+    Redirect, Service, Upstream,
 };
 pub use watch::{Watch, WatchError};
 

@@ -31,6 +31,8 @@ pub struct Service {
     pub visible: bool,
     /// What may be asked for without login. Default nothing.
     pub public: Vec<PublicRule>,
+    /// Which of its pages are composed, as far as `plugins` names a composition. Default on.
+    pub composition: Composed,
     /// Plugin instances by name, in the order in which requests meet them. Default the composition.
     pub plugins: Vec<String>,
     /// Its own times.
@@ -49,11 +51,24 @@ impl Service {
             access: Access::AnyUser,
             visible: true,
             public: Vec::new(),
+            composition: Composed::On,
             plugins: vec![COMPOSITION.to_owned()],
             timeouts: ServiceTimeouts::from(&Timeouts::default()),
             name,
         }
     }
+}
+
+/// Which of a service's pages are composed. `composition`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Composed {
+    /// Pages that fill a window; those inside frames as the composition's own `framed` says (by default not).
+    #[default]
+    On,
+    /// Pages inside frames as well.
+    Framed,
+    /// None: every answer passes as the service sent it, but for its other plugins.
+    Off,
 }
 
 /// What the menu calls a service that does not say.

@@ -224,6 +224,10 @@ pub(super) enum StoreKind {
 }
 
 one_of!(StoreKind, "\"redis\" or \"memory\"", "redis" => Self::Redis, "memory" => Self::Memory,);
+one_of!(
+    super::Composed, "\"on\", \"framed\" or \"off\"",
+    "on" => Self::On, "framed" => Self::Framed, "off" => Self::Off,
+);
 one_of!(super::LogFormat, "\"json\" or \"human\"", "json" => Self::Json, "human" => Self::Human,);
 one_of!(
     tracing::Level, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",

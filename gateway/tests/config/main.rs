@@ -11,8 +11,8 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 use hivematrix_gateway::config::{
-    Codex, Config, Core, Environment, Origin, Problems, Provider, SealingKeysSource, Service, Severity,
-    StoreChoice, Upstream,
+    Codex, Composed, Config, Core, Environment, Origin, Problems, Provider, SealingKeysSource, Service,
+    Severity, StoreChoice, Upstream,
 };
 use hivematrix_platform::{Access, PermissionLevel, SealingKeys, ServiceName};
 use secrecy::ExposeSecret as _;
@@ -162,7 +162,8 @@ fn nothing_secret_is_in_the_debug_text() {
 fn a_table_changes_a_registered_service_and_keeps_its_place() {
     let text = format!(
         "registry = \"services.json\"\n{MINIMAL}\n[services.mine]\nurl = \"http://127.0.0.1:7000\"\nprefix = \"/apps/mine/\"\n\
-         [services.ledger]\naccess = [\"admin\", \"client\"]\nhttp2 = true\nplugins = []\n"
+         [services.ledger]\naccess = [\"admin\", \"client\"]\nhttp2 = true\nplugins = []\n\
+         [services.archive]\ncomposition = \"off\"\n[service_defaults]\ncomposition = \"framed\"\n"
     );
     let config = parse(&text, &environment()).unwrap_or_else(|p| panic!("{p}"));
     let ledger = &config.services[1];
@@ -170,6 +171,15 @@ fn a_table_changes_a_registered_service_and_keeps_its_place() {
     assert!(ledger.upstream.http2 && ledger.plugins.is_empty());
     let may = [PermissionLevel::Admin, PermissionLevel::Client];
     assert_eq!(ledger.access, Access::Levels(may.into_iter().collect()));
+    let composed = |name: &str| {
+        let found = config
+            .services
+            .iter()
+            .find(|service| service.name.as_str() == name);
+        found.map(|service| (service.composition, service.plugins.len()))
+    };
+    assert_eq!(composed("archive"), Some((Composed::Off, 1)));
+    assert_eq!(composed("mine"), Some((Composed::Framed, 1)));
     let last = config.services.last().unwrap();
     assert_eq!((last.name.as_str(), last.prefix.as_str()), ("mine", "/apps/mine"));
     assert_eq!(last.plugins, ["composition"]);

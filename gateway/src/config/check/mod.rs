@@ -17,7 +17,7 @@ use super::limits::{Limits, Timeouts};
 use super::problem::{Problem, Problems, Source, has_errors};
 use super::read::Written;
 use super::secret::Vault;
-use super::service::{COMPOSITION, Log, PluginInstance, Redirect, Service};
+use super::service::{COMPOSITION, Composed, Log, PluginInstance, Redirect, Service};
 use super::value::path_problem;
 use super::{Config, Home};
 
@@ -68,6 +68,7 @@ pub(super) fn check(
     let defaults = file.service_defaults.unwrap_or_default();
     let services = services::Mounting {
         plugins: &plugins,
+        default_composition: or(defaults.composition, Composed::default()),
         default_plugins: defaults.plugins,
         timeouts: &timeouts,
         unread_registry,

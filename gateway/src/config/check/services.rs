@@ -10,7 +10,9 @@ use super::super::identity::Provider;
 use super::super::limits::{ServiceTimeouts, Timeouts};
 use super::super::problem::{Place, Problem};
 use super::super::read::{Written, closest};
-use super::super::service::{COMPOSITION, PluginInstance, PublicPath, PublicRule, Service, Upstream};
+use super::super::service::{
+    COMPOSITION, Composed, PluginInstance, PublicPath, PublicRule, Service, Upstream,
+};
 use super::super::value::{HttpUrl, RulePath};
 use super::{Checker, DOORS, NEVER_MOUNTED, first_segment, or};
 
@@ -44,6 +46,7 @@ impl Checker<'_> {
 /// What services are checked against.
 pub(super) struct Mounting<'a> {
     pub(super) plugins: &'a [PluginInstance],
+    pub(super) default_composition: Composed,
     pub(super) default_plugins: Option<Vec<Written<String>>>,
     pub(super) timeouts: &'a Timeouts,
     /// There is a registry, but nobody knows what is in it.
@@ -108,6 +111,7 @@ impl Mounting<'_> {
 
     fn plain(&self, name: ServiceName, upstream: Upstream, plugins: &[String]) -> Service {
         Service {
+            composition: self.default_composition,
             plugins: plugins.to_vec(),
             timeouts: ServiceTimeouts::from(self.timeouts),
             ..Service::new(name, upstream)
@@ -159,6 +163,17 @@ impl Mounting<'_> {
         if let Some(names) = &table.plugins {
             service.plugins = self.instances(names, problems);
         }
+        if let Some(composition) = table.composition {
+            service.composition = composition.value;
+            if composition.value != Composed::Off && !self.has_composition(&service) {
+                let message = "nothing is composed here: the service's `plugins` name no composition";
+                problems.push(
+                    composition
+                        .problem(message)
+                        .help("add \"composition\" to them, or leave this out"),
+                );
+            }
+        }
         if let Some(own) = table.timeouts {
             let general = service.timeouts;
             service.timeouts = ServiceTimeouts {
@@ -169,6 +184,16 @@ impl Mounting<'_> {
             };
         }
         service
+    }
+
+    fn has_composition(&self, service: &Service) -> bool {
+        let composes = |plugin: &PluginInstance| plugin.kind == COMPOSITION;
+        let mut named = service.plugins.iter();
+        named.any(|name| {
+            self.plugins
+                .iter()
+                .any(|plugin| plugin.name == *name && composes(plugin))
+        })
     }
 
     fn prefix(&self, written: &Written<RulePath>, problems: &mut Vec<Problem>) -> String {
