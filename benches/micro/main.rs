@@ -8,8 +8,10 @@
 )]
 
 mod chain;
+mod coding;
 mod cookies;
 mod cpu_time;
+mod first_byte;
 mod html;
 mod policy;
 mod session;
@@ -34,11 +36,13 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     html::measure(&mut criterion);
+    coding::measure(&mut criterion);
     policy::measure(&mut criterion);
     chain::measure(&mut criterion);
     token::measure(&mut criterion);
     session::measure(&mut criterion);
     cookies::measure(&mut criterion);
+    first_byte::measure(&mut criterion);
     criterion.final_summary();
 }
 

@@ -3,7 +3,7 @@
 //! # The library
 //!
 //! What the benchmarks in `micro/` are fed with: [`pages`], what a browser sends ([`browser`]), routes'
-//! [`chains`] of plugins, and [`sessions`] in a store. Everything is the same in every run except keys and
+//! [`chains`] of plugins, [`sessions`] in a store, and a whole [`site`]. Everything is the same in every run except keys and
 //! session ids. Nothing is measured here.
 
 #![allow(
@@ -19,3 +19,4 @@ pub mod counting;
 pub mod pages;
 mod plugins;
 pub mod sessions;
+pub mod site;

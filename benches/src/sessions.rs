@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hivematrix_gateway::identity::{SessionView, ViewSettings};
 use hivematrix_platform::{
-    Handle, Minter, PermissionLevel, SealingKeys, SessionId, SessionRecord, Sessions, SigningKey, StaticKeys,
-    Store, UserData, Verifier, unix_now,
+    Handle, Minter, PermissionLevel, SealingKeys, ServiceName, SessionId, SessionRecord, Sessions,
+    SigningKey, StaticKeys, Store, UserData, Verifier, unix_now,
 };
 
 use crate::counting::CountingStore;
@@ -38,6 +38,20 @@ impl Authority {
             minter,
             verifier: Arc::new(Verifier::new(Arc::new(keys), ISSUER)),
         }
+    }
+
+    /// What Core answers those who ask for its keys, and a service that asks for a token.
+    ///
+    /// # Panics
+    /// If the token cannot be signed.
+    pub(crate) fn answers(&self) -> (String, String) {
+        let name = |name| ServiceName::parse(name).expect("a name");
+        let token = self.minter.service(&name("nexus"), &name("codex"), unix_now());
+        let (token, _) = token.expect("a token");
+        (
+            serde_json::to_string(&self.minter.jwks()).expect("JSON"),
+            serde_json::json!({ "token": token }).to_string(),
+        )
     }
 
     /// A token of this user, valid for an hour.
@@ -83,8 +97,8 @@ pub struct World {
     /// The session's token.
     pub token: String,
     session: SessionId,
-    authority: Authority,
-    sealing: Arc<SealingKeys>,
+    pub(crate) authority: Authority,
+    pub(crate) sealing: Arc<SealingKeys>,
 }
 
 impl World {

@@ -7,7 +7,7 @@ use hivematrix_plugins::Rewriter;
 use crate::coding::{Coding, DecodeError, Decoder, Encoder};
 
 /// What the body of an edited document passes.
-pub(crate) struct EditedBody {
+pub struct EditedBody {
     decoder: Option<Decoder>,
     rewriter: Rewriter,
     encoder: Option<Encoder>,
@@ -18,11 +18,7 @@ impl EditedBody {
     ///
     /// # Errors
     /// When a codec can't be made.
-    pub(crate) fn new(
-        from: Option<Coding>,
-        rewriter: Rewriter,
-        to: Option<Coding>,
-    ) -> Result<Self, DecodeError> {
+    pub fn new(from: Option<Coding>, rewriter: Rewriter, to: Option<Coding>) -> Result<Self, DecodeError> {
         let decoder = from.map(Decoder::new).transpose()?;
         let encoder = to.map(Encoder::new).transpose()?;
         Ok(Self {
@@ -36,7 +32,7 @@ impl EditedBody {
     ///
     /// # Errors
     /// When the body is not what its coding says, or unpacks to far too much.
-    pub(crate) fn pass(&mut self, chunk: Option<Bytes>, end: bool) -> Result<Bytes, DecodeError> {
+    pub fn pass(&mut self, chunk: Option<Bytes>, end: bool) -> Result<Bytes, DecodeError> {
         let mut plain = chunk.unwrap_or_default();
         if let Some(decoder) = &mut self.decoder {
             plain = decoder.push(&plain)?;

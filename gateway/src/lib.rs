@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod coding;
 pub mod config;
 pub mod identity;
 
 mod admin;
 mod answer;
-mod coding;
 mod conclude;
 mod context;
 mod cut;
@@ -27,6 +27,7 @@ mod store;
 mod tls;
 mod upstream;
 
+pub use edited::EditedBody;
 pub use error::{Fault, Refusal};
 pub use gateway::{Builder, Running};
 pub use secrets::sealing_keys;

@@ -17,7 +17,7 @@ const RATIO: u64 = 100;
 
 /// Why a body can't be unpacked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DecodeError {
+pub enum DecodeError {
     /// It unpacks to more than any page does.
     #[error("the body unpacks to more than {RATIO} times its size")]
     Bomb,
@@ -27,7 +27,7 @@ pub(crate) enum DecodeError {
 }
 
 /// Unpacks one body.
-pub(crate) struct Decoder {
+pub struct Decoder {
     inner: Inner,
     received: u64,
     unpacked: u64,
@@ -62,7 +62,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When the library can't make one.
-    pub(crate) fn new(coding: Coding) -> Result<Self, DecodeError> {
+    pub fn new(coding: Coding) -> Result<Self, DecodeError> {
         let inner = match coding {
             Coding::Gzip => Inner::Gzip(flate2::write::MultiGzDecoder::new(Vec::new())),
             Coding::Deflate => Inner::DeflateUnseen(Vec::new()),
@@ -89,7 +89,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeError`]; the body can't be used further.
-    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Bytes, DecodeError> {
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Bytes, DecodeError> {
         let mut all = Vec::new();
         for slice in chunk.chunks(SLICE) {
             self.received += slice.len() as u64;
@@ -112,7 +112,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`DecodeError::Broken`] if the body was cut off.
-    pub(crate) fn finish(&mut self) -> Result<Bytes, DecodeError> {
+    pub fn finish(&mut self) -> Result<Bytes, DecodeError> {
         self.inner.finish()?;
         Ok(self.inner.take().into())
     }

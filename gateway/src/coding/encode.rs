@@ -14,7 +14,7 @@ const BROTLI_WINDOW: u32 = 19;
 const ZSTD_LEVEL: i32 = 3;
 
 /// Compresses one body.
-pub(crate) struct Encoder(Inner);
+pub struct Encoder(Inner);
 
 enum Inner {
     Gzip(flate2::write::GzEncoder<Vec<u8>>),
@@ -28,7 +28,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When the library can't make one.
-    pub(crate) fn new(coding: Coding) -> io::Result<Self> {
+    pub fn new(coding: Coding) -> io::Result<Self> {
         let level = flate2::Compression::new(GZIP_LEVEL);
         Ok(Self(match coding {
             Coding::Gzip => Inner::Gzip(flate2::write::GzEncoder::new(Vec::new(), level)),
@@ -47,7 +47,7 @@ impl Encoder {
     ///
     /// # Errors
     /// Memory alone; the sink is a vector.
-    pub(crate) fn push(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
+    pub fn push(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
         if chunk.is_empty() {
             return Ok(Bytes::new());
         }
@@ -81,7 +81,7 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`Encoder::push`].
-    pub(crate) fn finish(&mut self) -> io::Result<Bytes> {
+    pub fn finish(&mut self) -> io::Result<Bytes> {
         let out = match &mut self.0 {
             Inner::Gzip(encoder) => {
                 encoder.try_finish()?;

@@ -1,17 +1,28 @@
 //! Content codings (RFC 9110 §8.4): undone so that a page can be edited, and applied again for what the client
 //! accepts, while the page streams. What the edits are is not known here.
+//!
+//! ```
+//! use hivematrix_gateway::coding::{Coding, Decoder, Encoder};
+//!
+//! let mut encoder = Encoder::new(Coding::Brotli)?;
+//! let mut decoder = Decoder::new(Coding::Brotli)?;
+//! // Every chunk can be unpacked as soon as it has left.
+//! let sent = encoder.push(b"<p>first</p>")?;
+//! assert_eq!(decoder.push(&sent)?, "<p>first</p>");
+//! # Ok::<(), hivematrix_gateway::coding::DecodeError>(())
+//! ```
 
 mod accept;
 mod decode;
 mod encode;
 
 pub(crate) use accept::preferred;
-pub(crate) use decode::{DecodeError, Decoder};
-pub(crate) use encode::Encoder;
+pub use decode::{DecodeError, Decoder};
+pub use encode::Encoder;
 
 /// A content coding that we can undo and apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Coding {
+pub enum Coding {
     /// RFC 1952.
     Gzip,
     /// The zlib format of RFC 1950; what some servers send instead, bare RFC 1951, is understood too.
@@ -23,8 +34,12 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Gzip, Self::Deflate, Self::Brotli, Self::Zstd];
+
     /// The coding of a `Content-Encoding` token, in any case.
-    pub(crate) fn named(token: &str) -> Option<Self> {
+    #[must_use]
+    pub fn named(token: &str) -> Option<Self> {
         let is = |name: &str| token.eq_ignore_ascii_case(name);
         match () {
             () if is("gzip") || is("x-gzip") => Some(Self::Gzip),
@@ -36,7 +51,8 @@ impl Coding {
     }
 
     /// Its token.
-    pub(crate) fn token(self) -> &'static str {
+    #[must_use]
+    pub fn token(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Deflate => "deflate",
@@ -49,8 +65,6 @@ impl Coding {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
     fn page() -> Vec<u8> {
         (0..4000)
@@ -71,7 +85,7 @@ mod tests {
     #[test]
     fn what_was_encoded_is_decoded_however_it_is_cut() {
         let page = page();
-        for coding in ALL {
+        for coding in Coding::ALL {
             let coded = encoded(coding, &page, 10_000);
             assert!(coded.len() < page.len() / 3, "{coding:?} compresses");
             for step in [1, 7, 1000, coded.len()] {
@@ -88,7 +102,7 @@ mod tests {
 
     #[test]
     fn every_chunk_leaves_at_once() {
-        for coding in ALL {
+        for coding in Coding::ALL {
             let mut encoder = Encoder::new(coding).expect("encoder");
             let mut decoder = Decoder::new(coding).expect("decoder");
             for text in ["<p>first</p>", "<p>second</p>"] {
@@ -101,7 +115,7 @@ mod tests {
     #[test]
     fn a_chunk_that_unpacks_to_much_is_unpacked_at_once() {
         let page = page();
-        for coding in ALL {
+        for coding in Coding::ALL {
             let mut encoder = Encoder::new(coding).expect("encoder");
             let mut decoder = Decoder::new(coding).expect("decoder");
             let sent = encoder.push(&page).expect("push");
@@ -112,7 +126,7 @@ mod tests {
     #[test]
     fn a_bomb_is_refused_long_before_it_is_unpacked() {
         let zeros = vec![0_u8; 64 * 1024 * 1024];
-        for coding in ALL {
+        for coding in Coding::ALL {
             let bomb = encoded(coding, &zeros, zeros.len());
             let mut decoder = Decoder::new(coding).expect("decoder");
             let mut unpacked = 0;
@@ -130,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_broken_or_cut_body_is_an_error_and_no_panic() {
-        for coding in ALL {
+        for coding in Coding::ALL {
             let coded = encoded(coding, &page(), 50_000);
             let mut cut = Decoder::new(coding).expect("decoder");
             cut.push(&coded[..coded.len() / 2]).expect("good so far");
