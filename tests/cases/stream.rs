@@ -98,7 +98,7 @@ async fn growth(coding: Option<Coding>) -> usize {
     client.navigate("/echo/small").await;
     let before = resident();
     let ask = client.visit("/echo/page").header("Accept-Encoding", accepted);
-    let mut streaming = ask.stream().await;
+    let mut streaming = ask.patient().stream().await;
     let mut unpacker = coding.map(Coding::unpacker);
     let (mut length, mut most, mut checked) = (0, before, 0);
     while let Some(piece) = streaming.chunk().await.expect("the page does not break off") {

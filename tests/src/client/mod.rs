@@ -340,6 +340,13 @@ impl Ask {
         self.try_stream().await?.whole().await
     }
 
+    /// Waits longer than other requests: for answers that take a busy machine their time.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.request = self.request.timeout(Duration::from_secs(300));
+        self
+    }
+
     /// Sends it and reads the answer's head; the body comes piece by piece.
     ///
     /// # Panics
