@@ -159,7 +159,7 @@ fn page(refusal: &Refusal, context: &Context) -> String {
         } @else {
             a.btn.btn--primary href="/" { span.btn__label { "Go to your home page" } }
         }
-        p.u-mt-4.u-text-muted { "Status " (status.as_u16()) ", request " code { (context.id()) } }
+        p.u-mt-4.u-text-muted.u-text-small { "Status " (status.as_u16()) ", request " code { (context.id()) } }
     };
     design::standalone_page(title, body)
 }

@@ -132,12 +132,51 @@ async fn assert_works(browser: &Browser, name: &str) {
     browser.click("#sidebar-toggle").await;
     browser.until(&format!("{WIDTH} > 150")).await;
     let theme = browser.run("return document.documentElement.dataset.theme").await;
+    let ground = browser.run(GROUND).await;
     browser.run("window.finished = 0; const real = fetch; window.fetch = (...all) => real(...all).finally(() => finished++)").await;
     browser.click("#theme-toggle-btn").await;
     browser
         .until(&format!("document.documentElement.dataset.theme !== {theme}"))
         .await;
     browser.until("finished === 2").await;
+    let other = browser.run(GROUND).await;
+    assert!(
+        other != ground,
+        "the panel under {name} is light or dark as well: {ground}, {other}"
+    );
+    browser.screenshot(&format!("30-policy-{name}-toggled")).await;
+}
+
+const GROUND: &str = "return getComputedStyle(document.querySelector('#side-panel')).backgroundColor";
+const NAVIGATION: &str = "document.querySelector('.side-panel__nav').getClientRects().length";
+
+/// On a narrow screen the panel is a bar above the page, and its menu opens where scripts run.
+async fn assert_works_on_a_phone(browser: &Browser, policy: &Policy) {
+    let name = policy.name;
+    browser.resize(390, 844).await;
+    browser.until("matchMedia('(max-width: 48rem)').matches").await;
+    let is_bar = "const box = document.querySelector('#side-panel').getBoundingClientRect();
+        const title = document.querySelector('h1').getBoundingClientRect();
+        return box.width === document.documentElement.clientWidth && box.height < 100 && box.top === 0 && title.top >= box.bottom
+            || JSON.stringify([box, title]);";
+    assert_eq!(browser.run(is_bar).await, json!(true), "the bar under {name}");
+    if policy.sandboxed {
+        browser.until(NAVIGATION).await;
+    } else {
+        assert_eq!(
+            browser.run(&format!("return {NAVIGATION}")).await,
+            json!(0),
+            "{name}: shut at first"
+        );
+        browser.click("#sidebar-toggle").await;
+        browser.until(NAVIGATION).await;
+    }
+    browser.screenshot(&format!("30-policy-{name}-phone")).await;
+    if !policy.sandboxed {
+        browser.click("#sidebar-toggle").await;
+        browser.until(&format!("{NAVIGATION} === 0")).await;
+    }
+    browser.resize(1280, 900).await;
 }
 
 #[tokio::test]
@@ -157,6 +196,7 @@ async fn a_browser_shows_a_working_panel_under_every_policy_and_complains_of_not
         browser.screenshot(&format!("30-policy-{name}")).await;
         let ran = browser.run("return document.documentElement.id === 'ran'").await;
         assert_eq!(ran, json!(policy.runs), "the page's own script under {name}");
+        assert_works_on_a_phone(&browser, &policy).await;
         if policy.sandboxed {
             let toggle = browser
                 .run("return document.querySelector('#sidebar-toggle')")
@@ -172,22 +212,66 @@ async fn a_browser_shows_a_working_panel_under_every_policy_and_complains_of_not
     browser.close().await;
 }
 
-/// How much has moved since the page's first paint.
-async fn shifted(browser: &Browser) -> f64 {
+#[tokio::test]
+async fn a_304_keeps_the_cached_pages_nonce_so_its_script_and_the_panel_still_work() {
+    let stack = Stack::start().await;
+    let browser = Browser::start().await;
+    let origin = stack.origin().to_string();
+    browser.go(&format!("{origin}codex/")).await;
+    sign_in(&browser, "admin").await;
+    let nonces =
+        |nonce: &str| format!("default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'");
+    let cached = page(&policy("cached", &nonces("abc")));
+    stack.echo.on(
+        "/cached",
+        cached
+            .header("ETag", "\"v1\"")
+            .header("Cache-Control", "no-cache"),
+    );
+    browser.go(&format!("{origin}echo/cached")).await;
+    browser.find("#sidebar-toggle").await;
+    let not_modified = Script::status(304).header("ETag", "\"v1\"");
+    stack
+        .echo
+        .on("/cached", not_modified.header(ENFORCED, &nonces("another")));
+    browser.go(&format!("{origin}codex/")).await;
+    violations(&browser).await;
+    browser.go(&format!("{origin}echo/cached")).await;
+    let asked = stack.echo.last();
+    assert_eq!(
+        asked.header("if-none-match"),
+        "\"v1\"",
+        "the page in the cache is asked after: {}",
+        asked.head
+    );
+    assert_styled(&browser, "a cached page's nonce").await;
+    let ran = browser.run("return document.documentElement.id === 'ran'").await;
+    assert_eq!(ran, json!(true), "the page's own script ran again");
+    assert_works(&browser, "cached").await;
+    assert_eq!(violations(&browser).await, Vec::<String>::new());
+    browser.close().await;
+}
+
+/// What has moved since the page's first paint.
+async fn shifted(browser: &Browser) -> Vec<String> {
     browser
         .run(
-            "window.shift = undefined; let sum = 0;
-             new PerformanceObserver(list => { for (const entry of list.getEntries()) sum += entry.value; })
-                 .observe({ type: 'layout-shift', buffered: true });
-             setTimeout(() => { window.shift = sum; }, 400);",
+            "window.shift = undefined; const moved = [], box = one => [one.x, one.y, one.width, one.height].join();
+             const name = node => node ? node.id || node.className || node.nodeName : 'something that is gone';
+             new PerformanceObserver(list => { for (const entry of list.getEntries()) {
+                 for (const { node, previousRect, currentRect } of entry.sources) {
+                     moved.push(entry.value + ': ' + name(node) + ' from ' + box(previousRect) + ' to ' + box(currentRect));
+                 }
+             } }).observe({ type: 'layout-shift', buffered: true });
+             setTimeout(() => { window.shift = moved; }, 400);",
         )
         .await;
     browser.until("window.shift !== undefined").await;
-    browser
-        .run("return window.shift")
-        .await
-        .as_f64()
-        .expect("a number")
+    let moved = browser.run("return window.shift").await;
+    let moved = moved.as_array().expect("a list").iter();
+    moved
+        .map(|one| one.as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -236,11 +320,11 @@ async fn nothing_moves_after_the_first_paint_in_light_and_dark_wide_and_narrow()
                 browser
                     .screenshot(&format!("31-still-{name}-{theme}-{shape}"))
                     .await;
-                assert!(moved == 0.0, "{path} in {theme}, {shape}: {moved}");
+                assert_eq!(moved, [""; 0], "{path} in {theme}, {shape}");
             }
         }
     }
     browser.go(&format!("{origin}echo/moving")).await;
-    assert!(shifted(&browser).await > 0.0, "what moves is noticed");
+    assert!(!shifted(&browser).await.is_empty(), "what moves is noticed");
     browser.close().await;
 }

@@ -154,6 +154,19 @@ impl Browser {
             .expect("a window to resize");
     }
 
+    /// Pretends to print (`"print"`) or to be a screen (`"screen"`) whose owner prefers `"light"` or `"dark"`.
+    ///
+    /// # Panics
+    /// If the browser does not.
+    pub async fn pretend(&self, media: &str, scheme: &str) {
+        let parameters = json!({
+            "media": media,
+            "features": [{ "name": "prefers-color-scheme", "value": scheme }],
+        });
+        let command = DevTools("Emulation.setEmulatedMedia", parameters);
+        self.client.issue_cmd(command).await.expect("another medium");
+    }
+
     /// What the console has said at the level of an error since the last call.
     ///
     /// # Panics
@@ -221,6 +234,24 @@ fn capabilities(chromium: &std::path::Path, profile: &TempDir) -> Capabilities {
     );
     capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     capabilities
+}
+
+/// Chromedriver's way to a command of the browser's own protocol.
+#[derive(Debug)]
+struct DevTools(&'static str, Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let body = json!({ "cmd": self.0, "params": self.1 });
+        (http::Method::POST, Some(body.to_string()))
+    }
 }
 
 /// Chromedriver's command for the console's log.

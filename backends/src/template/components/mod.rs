@@ -64,7 +64,7 @@ pub(super) async fn show(_: User, prefix: Prefix, Query(asked): Query<Asked>) ->
                     div .page-header__actions { a .btn href=(prefix.url("/")) { span .btn__label { "Back" } } }
                 }
                 nav aria-label="Sections" {
-                    p { @for (id, title, _) in &sections { a href={ "#" (id) } { (title) } " · " } a href=(here) { "Top" } }
+                    p .u-flex .u-flex-wrap .u-gap-2 .u-mb-4 { @for (id, title, _) in &sections { a .badge href={ "#" (id) } { (title) } } }
                 }
                 @for (id, title, body) in &sections {
                     section .card #(id) aria-labelledby={ (id) "-title" } {
