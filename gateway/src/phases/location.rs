@@ -45,19 +45,19 @@ impl Locations<'_> {
             return self.below_prefix(&path).or(relative_scheme.then_some(path));
         }
         // Several services may live at one address: a backend means itself before it means a neighbour.
-        let at = |route: &&Route| route.service.upstream.address == authority;
-        let mounted = Some(self.route).filter(at).or_else(|| {
+        let lives_there = |route: &&Route| route.service.upstream.address == authority;
+        let mounted = Some(self.route).filter(lives_there).or_else(|| {
             let neighbours = self.snapshot.routes().map(|route| &**route);
-            neighbours.filter(at).min_by_key(|route| &route.prefix)
+            neighbours.filter(lives_there).min_by_key(|route| &route.prefix)
         });
         if let Some(route) = mounted {
-            return Some(format!("{}{}", route.prefix, tail(&url)));
+            return Some(at(route, &url));
         }
         let provider = &self.snapshot.config.provider;
         if self.snapshot.provider.address == authority {
             return Some(format!("{}{}", provider.public_path, tail(&url)));
         }
-        is_internal(&url).then(|| format!("{}{}", self.route.prefix, tail(&url)))
+        is_internal(&url).then(|| at(self.route, &url))
     }
 
     /// As [`Locations::public`], for the value of a `Refresh` header: `<seconds>; url=<location>`.
@@ -91,6 +91,17 @@ impl Locations<'_> {
         let origin = Origin::parse(&url.origin().ascii_serialization()).ok()?;
         let ours = self.snapshot.config.server.public_origins.contains(&origin);
         ours.then(|| tail(url))
+    }
+}
+
+/// An internal address as a path below a route's prefix. Who learnt the prefix from its header, but not the host
+/// (waitress drops that one unless it is told otherwise), has put it there already.
+fn at(route: &Route, url: &Url) -> String {
+    let tail = tail(url);
+    if under(url.path(), &route.prefix).is_some() {
+        tail
+    } else {
+        format!("{}{tail}", route.prefix)
     }
 }
 
