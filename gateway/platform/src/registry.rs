@@ -2,9 +2,11 @@
 //! settings, public paths, plugins) is its own configuration.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::access::Access;
@@ -31,6 +33,9 @@ pub struct RegistryEntry {
     pub visible: bool,
     /// Who may enter.
     pub access: Access,
+    /// Its folder, relative to that of the file; only the older full form has it. For who looks after the program behind the
+    /// address.
+    pub path: Option<String>,
 }
 
 impl RegistryEntry {
@@ -46,18 +51,21 @@ impl RegistryEntry {
 pub struct RegistryProblem {
     /// The entry, `None` if the file as a whole is wrong.
     pub service: Option<String>,
-    /// Where in the file (line and column, from 1), if the JSON itself is broken.
-    pub at: Option<(usize, usize)>,
+    /// The bytes of the file that it is about.
+    pub span: Range<usize>,
+    /// Line and column of their beginning, in characters from 1.
+    pub at: (usize, usize),
     /// What is wrong, and what would be right.
     pub message: String,
 }
 
 impl fmt::Display for RegistryProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.service, self.at) {
-            (Some(service), _) => write!(f, "service {service:?}: {}", self.message),
-            (None, Some((line, column))) => write!(f, "line {line}, column {column}: {}", self.message),
-            (None, None) => f.write_str(&self.message),
+        let (line, column) = self.at;
+        write!(f, "line {line}, column {column}: ")?;
+        match &self.service {
+            Some(service) => write!(f, "service {service:?}: {}", self.message),
+            None => f.write_str(&self.message),
         }
     }
 }
@@ -84,30 +92,29 @@ impl Registry {
     /// # Errors
     /// With every problem of the file, if there is one.
     pub fn parse(json: &str) -> Result<Self, RegistryError> {
-        let Members(members) = serde_json::from_str(json).map_err(|error| {
-            let at = (error.line() > 0).then(|| (error.line(), error.column()));
-            let message = format!("not a registry ({error}); expected {{\"<service>\": {{\"url\": \"http://localhost:5010\"}}, …}}");
-            RegistryError { problems: vec![RegistryProblem { service: None, at, message }] }
-        })?;
+        let Members(members) = serde_json::from_str(json).map_err(|error| broken(json, &error))?;
         let mut services: Vec<RegistryEntry> = Vec::with_capacity(members.len());
         let mut problems = Vec::new();
         for (name, value) in members {
-            let mut complain = |message: String| {
+            let mut complain = |part: &RawValue, message: String| {
+                let span = span(json, part);
                 problems.push(RegistryProblem {
                     service: Some(name.clone()),
-                    at: None,
+                    at: line_and_column(json, span.start),
+                    span,
                     message,
-                })
+                });
             };
-            let entry = entry(&name, &value, &mut complain);
+            let entry = entry(&name, value, &mut complain);
             if services.iter().any(|known| known.name == *name) {
-                complain("stands in the registry twice".to_owned());
+                complain(value, "stands in the registry twice".to_owned());
             }
             services.extend(entry);
         }
         if problems.is_empty() {
             Ok(Self { services })
         } else {
+            problems.sort_by_key(|problem| problem.span.start);
             Err(RegistryError { problems })
         }
     }
@@ -119,24 +126,82 @@ impl Registry {
     }
 }
 
-/// Reads one entry; complains about everything that is wrong with it.
-fn entry(name: &str, value: &Value, complain: &mut impl FnMut(String)) -> Option<RegistryEntry> {
-    let parsed_name = ServiceName::parse(name)
-        .map_err(|error| complain(error.to_string()))
-        .ok();
-    let Some(fields) = value.as_object() else {
-        complain(format!(
-            "is {}, not an object like {{\"url\": \"http://localhost:5010\"}}",
-            kind(value)
-        ));
-        return None;
+/// The text is no JSON, or no object of services.
+fn broken(json: &str, error: &serde_json::Error) -> RegistryError {
+    let line_start = json
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum::<usize>();
+    // serde counts bytes.
+    let start = (line_start + error.column().saturating_sub(1)).min(json.len());
+    let start = json.floor_char_boundary(start);
+    let words = error.to_string();
+    let cause = words.split(" at line ").next().unwrap_or_default();
+    let message = format!(
+        "not a registry ({cause}); expected {{\"<service>\": {{\"url\": \"http://localhost:5010\"}}, …}}"
+    );
+    let problem = RegistryProblem {
+        service: None,
+        at: line_and_column(json, start),
+        span: start..json.ceil_char_boundary((start + 1).min(json.len())),
+        message,
     };
-    let mut flag = |field: &str, default: bool| match fields.get(field) {
-        None | Some(Value::Null) => default,
-        Some(Value::Bool(flag)) => *flag,
-        Some(other) => {
-            complain(format!("`{field}` is {}, not true or false", kind(other)));
-            default
+    RegistryError {
+        problems: vec![problem],
+    }
+}
+
+/// Where a part of a text stands in it.
+fn span(json: &str, part: &RawValue) -> Range<usize> {
+    let part = part.get();
+    let start = (part.as_ptr() as usize).saturating_sub(json.as_ptr() as usize);
+    start..start + part.len()
+}
+
+/// From 1, in characters.
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
+}
+
+/// Reads one entry; complains about everything that is wrong with it.
+fn entry(name: &str, raw: &RawValue, complain: &mut impl FnMut(&RawValue, String)) -> Option<RegistryEntry> {
+    let parsed_name = ServiceName::parse(name)
+        .map_err(|error| complain(raw, error.to_string()))
+        .ok();
+    let fields = match serde_json::from_str::<Members<'_>>(raw.get()) {
+        Ok(Members(fields)) => fields,
+        Err(_) => {
+            let found = kind(&value_of(raw));
+            complain(
+                raw,
+                format!("is {found}, not an object like {{\"url\": \"http://localhost:5010\"}}"),
+            );
+            return None;
+        }
+    };
+    // Of a name that is there twice JSON readers take the last.
+    let field = |name: &str| {
+        fields
+            .iter()
+            .rev()
+            .find(|(field, _)| field == name)
+            .map(|(_, raw)| *raw)
+    };
+    let mut flag = |name: &str, default: bool| {
+        let Some(raw) = field(name) else { return default };
+        match value_of(raw) {
+            Value::Null => default,
+            Value::Bool(flag) => flag,
+            other => {
+                complain(raw, format!("`{name}` is {}, not true or false", kind(&other)));
+                default
+            }
         }
     };
     let visible = flag("visible", true);
@@ -149,24 +214,41 @@ fn entry(name: &str, value: &Value, complain: &mut impl FnMut(String)) -> Option
     } else {
         Access::AnyUser
     };
-    let url = match (fields.get("url"), fields.get("port")) {
-        (Some(Value::String(text)), _) => url(text),
-        (None | Some(Value::Null), Some(port)) => {
-            match port.as_u64().filter(|port| (1..=65535).contains(port)) {
-                Some(port) => url(&format!("http://localhost:{port}")),
-                None => Err("`port` is not a number from 1 to 65535".to_owned()),
-            }
-        }
-        (Some(other), _) if !other.is_null() => Err(format!("`url` is {}, not text", kind(other))),
-        _ => Err("has no `url`".to_owned()),
-    };
-    let url = url.map_err(complain).ok();
+    let url = address(field("url"), field("port"), raw)
+        .map_err(|(part, message)| complain(part, message))
+        .ok();
     Some(RegistryEntry {
         name: parsed_name?,
         url: url?,
         visible,
         access,
+        path: field("path").and_then(|raw| value_of(raw).as_str().map(str::to_owned)),
     })
+}
+
+/// Where a service is: its `url`, or its `port` on this machine. An error names the part that is wrong.
+fn address<'a>(
+    written: Option<&'a RawValue>,
+    port: Option<&'a RawValue>,
+    entry: &'a RawValue,
+) -> Result<Url, (&'a RawValue, String)> {
+    let given = |raw: &&RawValue| value_of(raw) != Value::Null;
+    match (written.filter(given), port) {
+        (Some(raw), _) => match value_of(raw) {
+            Value::String(text) => url(&text).map_err(|message| (raw, message)),
+            other => Err((raw, format!("`url` is {}, not text", kind(&other)))),
+        },
+        (None, Some(raw)) => match value_of(raw).as_u64().filter(|port| (1..=65535).contains(port)) {
+            Some(port) => url(&format!("http://localhost:{port}")).map_err(|message| (raw, message)),
+            None => Err((raw, "`port` is not a number from 1 to 65535".to_owned())),
+        },
+        (None, None) => Err((entry, "has no `url`".to_owned())),
+    }
+}
+
+/// What was read as JSON before.
+fn value_of(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
 /// A base address of a service.
@@ -195,21 +277,21 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The members of an object in the order of the file, duplicates included.
-struct Members(Vec<(String, Value)>);
+/// The members of an object in the order of the file, duplicates included, each as it is written.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Members {
+impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct InOrder;
 
         impl<'de> Visitor<'de> for InOrder {
-            type Value = Members;
+            type Value = Members<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of services")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);

@@ -13,10 +13,8 @@ const WIDEST_LINE: usize = 160;
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secrets: Vec<&Range<usize>> = self
-            .iter()
-            .filter_map(|problem| problem.hidden.as_ref())
-            .collect();
+        let hidden = self.iter().filter_map(|problem| problem.hidden.as_ref());
+        let secrets: Vec<&Range<usize>> = hidden.chain(&self.source().hidden).collect();
         for problem in self {
             write_problem(f, self.source(), problem, &secrets)?;
         }
@@ -34,11 +32,7 @@ fn write_problem(
     problem: &Problem,
     secrets: &[&Range<usize>],
 ) -> fmt::Result {
-    let name = if source.name.is_empty() {
-        "configuration"
-    } else {
-        &source.name
-    };
+    let name = name_of(source);
     let kind = match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -51,20 +45,41 @@ fn write_problem(
         }
         Place::Span(span) => {
             let line = Line::at(&source.text, span, secrets);
-            writeln!(
-                f,
-                "{name}:{}:{}: {kind}: {}",
-                line.number, line.column, problem.message
-            )?;
-            margin = line.number.to_string().len() + 2;
-            writeln!(f, "  {} | {}", line.number, line.text)?;
-            writeln!(f, "{:margin$} | {}{}", "", line.indent, "^".repeat(line.width))?;
+            margin = write_line(f, name, kind, &line, &problem.message)?;
+        }
+        Place::Elsewhere(source, span) => {
+            let secrets: Vec<&Range<usize>> = source.hidden.iter().collect();
+            let line = Line::at(&source.text, span, &secrets);
+            margin = write_line(f, name_of(source), kind, &line, &problem.message)?;
         }
     }
     match &problem.help {
         Some(help) => writeln!(f, "{:margin$} = help: {help}\n", ""),
         None => writeln!(f),
     }
+}
+
+fn name_of(source: &Source) -> &str {
+    if source.name.is_empty() {
+        "configuration"
+    } else {
+        &source.name
+    }
+}
+
+/// The sentence, the line and the caret; how far what follows is indented.
+fn write_line(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    kind: &str,
+    line: &Line,
+    message: &str,
+) -> Result<usize, fmt::Error> {
+    writeln!(f, "{name}:{}:{}: {kind}: {message}", line.number, line.column)?;
+    let margin = line.number.to_string().len() + 2;
+    writeln!(f, "  {} | {}", line.number, line.text)?;
+    writeln!(f, "{:margin$} | {}{}", "", line.indent, "^".repeat(line.width))?;
+    Ok(margin)
 }
 
 /// The line that a problem is about, as it is shown.
@@ -144,11 +159,7 @@ mod tests {
     use super::*;
 
     fn report(text: &str, problems: Vec<Problem>) -> String {
-        let source = Source {
-            name: "g.toml".to_owned(),
-            text: text.to_owned(),
-        };
-        Problems::new(Arc::new(source), problems).to_string()
+        Problems::new(Arc::new(Source::new("g.toml", text)), problems).to_string()
     }
 
     #[test]
@@ -180,6 +191,26 @@ mod tests {
         );
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("client_secret = *********"), "{shown}");
+    }
+
+    #[test]
+    fn a_problem_of_another_file_shows_that_file_and_none_of_its_secrets() {
+        let other = Source {
+            hidden: std::iter::once(9..16).collect(),
+            ..Source::new(".flaskenv", "A=1\nSEC=xhunter2 # y\n")
+        };
+        let shown = report(
+            "a = 1",
+            vec![Problem::new(Place::Elsewhere(Arc::new(other), 4..7), "bad")],
+        );
+        expect_test::expect![[r#"
+            .flaskenv:2:1: error: bad
+              2 | SEC=x******* # y
+                | ^^^
+
+            1 error
+        "#]]
+        .assert_eq(&shown);
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! Environment variables that override the file: the original platform's names (platform README §7) and three of
-//! our own. Each is read as if it stood in the file; a problem names the variable, never its value.
+//! our own, in the process's environment or in a `.flaskenv`. Each is read as if it stood in the file; a problem names
+//! the variable, never its value.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+use std::sync::Arc;
 
+use hivematrix_platform::Dotenv;
 use secrecy::SecretString;
 
 use super::file::{File, RedisUrl, Secret};
-use super::problem::{Place, Problem};
+use super::problem::{Place, Problem, Source};
 use super::read::{Leaf, Written};
 use super::server::{DEFAULT_LISTEN, Origin};
 use super::value::{HttpUrl, RulePath, StoreKind};
@@ -33,11 +37,34 @@ pub const OVERRIDES: [(&str, &str); 13] = [
     ("HIVEMATRIX_CORE_SECRET", "core.secret"),
 ];
 
+/// Names of a `.flaskenv` that mean something to the original, and nothing here.
+const ORIGINALS_OWN: [&str; 8] = [
+    "DEBUG",
+    "FLASK_APP",
+    "FLASK_DEBUG",
+    "FLASK_ENV",
+    "HELM_SERVICE_URL",
+    "HELM_URL",
+    "SECRET_KEY",
+    "SERVICE_NAME",
+];
+
+/// Words in the names of variables whose values are never shown.
+const TELLING: [&str; 6] = ["SECRET", "PASSWORD", "TOKEN", "REDIS", "_KEY", "DATABASE"];
+
 /// The variables that a configuration is read with. An empty variable counts as unset.
 #[derive(Clone, Default)]
 pub struct Environment {
-    variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, Variable>,
     lacks_secrets: bool,
+    port: Option<u16>,
+}
+
+#[derive(Clone)]
+struct Variable {
+    value: String,
+    /// Where it stands, unless it is the process's.
+    place: Option<Place>,
 }
 
 impl Environment {
@@ -66,13 +93,67 @@ impl Environment {
         self
     }
 
+    /// Listens on this port, whatever else is said, and lets browsers find the gateway there: beside another gateway
+    /// that has the usual one.
+    #[must_use]
+    pub fn at_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
     /// A variable's value, unless it is empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
+        self.variable(name).map(|variable| variable.value.as_str())
+    }
+
+    fn variable(&self, name: &str) -> Option<&Variable> {
         self.variables
             .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+            .filter(|variable| !variable.value.is_empty())
+    }
+
+    /// With what a `.flaskenv` says of variables that the process does not have, as Flask reads it.
+    pub(super) fn with_flaskenv(&self, name: String, text: String, problems: &mut Vec<Problem>) -> Self {
+        let read = Dotenv::parse(&text);
+        let values = read.resolve(|name| self.get(name).map(str::to_owned));
+        let secret = |name: &str| {
+            TELLING
+                .iter()
+                .any(|word| name.to_ascii_uppercase().contains(word))
+        };
+        let hidden = values
+            .iter()
+            .filter(|(name, ..)| secret(name))
+            .map(|(_, _, span)| span.clone());
+        let source = Arc::new(Source {
+            hidden: hidden
+                .chain(read.broken.iter().map(|span| after_name(&text, span)))
+                .collect(),
+            name,
+            text,
+        });
+        for span in read.broken {
+            let message = "this line is no NAME=value; it is skipped";
+            let problem = Problem::new(Place::Elsewhere(source.clone(), span), message).warning();
+            problems.push(problem.help("is a quote missing? python-dotenv skips such lines as well"));
+        }
+        let mut extended = self.clone();
+        for (name, value, span) in values {
+            let place = Place::Elsewhere(source.clone(), span);
+            if let Some(meant) = misspelt(&name) {
+                let problem = Problem::new(
+                    place.clone(),
+                    format!("`{}` means nothing here", name.escape_debug()),
+                );
+                problems.push(problem.help(format!("did you mean `{meant}`?")).warning());
+            }
+            if self.get(&name).is_none() {
+                let place = Some(place);
+                extended.variables.insert(name, Variable { value, place });
+            }
+        }
+        extended
     }
 
     pub(super) fn lacks_secrets(&self) -> bool {
@@ -82,15 +163,34 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let variable = |value: V| Variable {
+            value: value.into(),
+            place: None,
+        };
         let variables = variables
             .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
+            .map(|(name, value)| (name.into(), variable(value)))
             .collect();
         Self {
             variables,
-            lacks_secrets: false,
+            ..Self::default()
         }
     }
+}
+
+/// What of a broken line may be a secret: all behind its `=`.
+fn after_name(text: &str, line: &Range<usize>) -> Range<usize> {
+    let equals = text.get(line.clone()).and_then(|line| line.find('='));
+    line.start + equals.map_or(0, |at| at + 1)..line.end
+}
+
+/// The variable that somebody who wrote `name` probably meant.
+fn misspelt(name: &str) -> Option<&'static str> {
+    let mut known = OVERRIDES.iter().map(|(variable, _)| *variable);
+    if ORIGINALS_OWN.contains(&name) || known.clone().any(|variable| variable == name) {
+        return None;
+    }
+    known.find(|variable| strsim::damerau_levenshtein(name, variable) <= 2)
 }
 
 /// Names only: values may be secrets.
@@ -134,7 +234,23 @@ pub(super) fn apply(environment: &Environment, file: &mut File, problems: &mut V
         server.public_origins = Some(vec![origin]);
     }
     reader.listen(file);
+    if let Some(port) = environment.port {
+        move_to(port, file);
+    }
     reader.provider_address(file);
+}
+
+/// Listens on `port`, and is found there under the same names.
+fn move_to(port: u16, file: &mut File) {
+    let server = file.server.get_or_insert_default();
+    let listen = server.listen.get_or_insert(Written {
+        value: DEFAULT_LISTEN,
+        place: Place::Document,
+    });
+    listen.value.set_port(port);
+    for origin in server.public_origins.iter_mut().flatten() {
+        origin.value.port = port;
+    }
 }
 
 struct Reader<'a> {
@@ -144,8 +260,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn get<T: Leaf>(&mut self, name: &'static str) -> Option<Written<T>> {
-        let place = Place::Variable(name);
-        match T::from_text(self.environment.get(name)?) {
+        let Variable { value, place } = self.environment.variable(name)?;
+        let place = place.clone().unwrap_or(Place::Variable(name));
+        match T::from_text(value) {
             Ok(value) => Some(Written { value, place }),
             Err(message) => {
                 let message = if message.is_empty() {
@@ -166,10 +283,10 @@ impl Reader<'_> {
     }
 
     fn set_secret(&mut self, name: &'static str, slot: &mut Option<Written<Secret>>) {
-        if let Some(value) = self.environment.get(name) {
+        if let Some(Variable { value, place }) = self.environment.variable(name) {
             *slot = Some(Written {
-                value: Secret::Given(SecretString::from(value)),
-                place: Place::Variable(name),
+                value: Secret::Given(SecretString::from(value.as_str())),
+                place: place.clone().unwrap_or(Place::Variable(name)),
             });
         }
     }

@@ -34,6 +34,7 @@ as_written! {
     /// The whole file.
     struct File, "the configuration" {
         registry: Written<PathBuf>,
+        flaskenv: Written<PathBuf>,
         server: Server,
         admin: Admin,
         limits: Limits,

@@ -33,6 +33,7 @@ mod environment;
 mod file;
 mod identity;
 mod limits;
+mod original;
 mod owned;
 mod problem;
 mod quantity;
@@ -56,6 +57,7 @@ pub use identity::{
     Codex, Core, EmbeddedCore, KeyRingPlace, Provider, SealingKeysSource, Sessions, StoreChoice,
 };
 pub use limits::{Limits, ServiceTimeouts, Timeouts};
+pub use original::{Location, text_of_original};
 pub use problem::{Place, Problem, Problems, Severity, Source};
 pub use server::{Admin, InvalidOrigin, Origin, Scheme, Server, Tls};
 pub use service::{
@@ -150,12 +152,8 @@ impl Config {
     pub fn load_with(path: &Path, environment: &Environment, plugins: &Registry) -> Result<Self, Problems> {
         let name = path.display().to_string();
         let text = read_file(path).map_err(|error| {
-            let source = Source {
-                name: name.clone(),
-                text: String::new(),
-            };
             Problems::new(
-                Arc::new(source),
+                Arc::new(Source::new(name.as_str(), "")),
                 vec![Problem::new(Place::Document, error.to_string())],
             )
         })?;
@@ -182,10 +180,7 @@ impl Config {
         environment: &Environment,
         plugins: &Registry,
     ) -> Result<Self, Problems> {
-        let source = Arc::new(Source {
-            name: name.to_owned(),
-            text: text.to_owned(),
-        });
+        let source = Arc::new(Source::new(name, text));
         let mut problems = Vec::new();
         let parsed = syntax::parse::<file::File>(text, &mut problems);
         let config = parsed.value.and_then(|mut file| {
@@ -194,11 +189,14 @@ impl Config {
                     .iter()
                     .flat_map(|named| plugin_problems(&named.0, plugins)),
             );
-            environment::apply(environment, &mut file, &mut problems);
+            let (environment, more) = with_flaskenv(environment, &file, base, &mut problems);
+            environment::apply(&environment, &mut file, &mut problems);
             if !parsed.well_formed {
                 return None;
             }
-            check::check(file, &source, base, environment, &mut problems)
+            let mut config = check::check(file, &source, base, &environment, &mut problems)?;
+            config.files.extend(more);
+            Some(config)
         });
         let problems = Problems::new(source, problems);
         match config {
@@ -251,6 +249,27 @@ impl Config {
 #[must_use]
 pub fn keys() -> Vec<String> {
     file::keys()
+}
+
+/// The environment with what the file's `flaskenv` adds to it, and that file.
+fn with_flaskenv(
+    environment: &Environment,
+    file: &file::File,
+    base: &Path,
+    problems: &mut Vec<Problem>,
+) -> (Environment, Option<PathBuf>) {
+    let Some(written) = &file.flaskenv else {
+        return (environment.clone(), None);
+    };
+    let path = base.join(&written.value);
+    let environment = match read_file(&path) {
+        Ok(text) => environment.with_flaskenv(path.display().to_string(), text, problems),
+        Err(error) => {
+            problems.push(written.problem(format!("{} cannot be read: {error}", path.display())));
+            environment.clone()
+        }
+    };
+    (environment, Some(path))
 }
 
 fn read_file(path: &Path) -> std::io::Result<String> {

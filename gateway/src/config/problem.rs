@@ -5,12 +5,35 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The text a configuration was read from, kept so that problems can show the line they are about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Source {
     /// The file's name as the user gave it; stands in front of every problem.
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Bytes of it that are never shown.
+    pub hidden: Vec<Range<usize>>,
+}
+
+impl Source {
+    /// A text without secrets.
+    #[must_use]
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+            hidden: Vec::new(),
+        }
+    }
+}
+
+/// Without the text, which may hold secrets.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where a problem is.
@@ -18,6 +41,8 @@ pub struct Source {
 pub enum Place {
     /// Bytes of the file.
     Span(Range<usize>),
+    /// Bytes of another file, which the configuration names: a registry, a `.flaskenv`.
+    Elsewhere(Arc<Source>, Range<usize>),
     /// An environment variable that overrides the file.
     Variable(&'static str),
     /// The file as a whole: something is missing, or it cannot be read.
@@ -95,12 +120,13 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Problems of a text, put in the order in which they stand in it; what has no line comes last.
+    /// Problems of a text, put in the order in which they stand in it; what has no line there comes last.
     pub fn new(source: Arc<Source>, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| match &problem.place {
             Place::Span(span) => (0, span.start),
             Place::Document => (1, 0),
-            Place::Variable(_) => (2, 0),
+            Place::Elsewhere(_, span) => (2, span.start),
+            Place::Variable(_) => (3, 0),
         });
         Self { source, list }
     }

@@ -43,7 +43,7 @@ pub(super) fn parse<T: FromToml>(text: &str, problems: &mut Vec<Problem>) -> Par
                 && sure_until.is_none_or(|until| line < until)
                 && (well_formed || !span.is_empty())
         }
-        Place::Variable(_) | Place::Document => true,
+        Place::Elsewhere(..) | Place::Variable(_) | Place::Document => true,
     });
     problems.extend(
         errors

@@ -11,7 +11,8 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
-use super::{Config, Environment};
+use super::{Environment, Location};
+use crate::config::Config;
 use hivematrix_plugins::Registry;
 
 /// Editors write in several steps, and so do deployments: a change counts when this long nothing has happened.
@@ -22,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(200);
 /// The folders are watched rather than the files, because editors and Kubernetes replace files. What
 /// counts is the content: a file that was only touched yields nothing.
 pub struct Watch {
-    path: PathBuf,
+    location: Location,
     environment: Environment,
     registry: Registry,
     /// What was read, each file with a number that stands for its content.
@@ -43,16 +44,17 @@ pub struct WatchError {
 }
 
 impl Watch {
-    /// Begins to watch; `current` is what was read from `path` before.
+    /// Begins to watch; `current` is what was read from there before.
     ///
     /// # Errors
     /// If the system refuses, for instance because too many files are watched already.
     pub fn start(
-        path: &Path,
+        location: impl Into<Location>,
         environment: Environment,
         registry: Registry,
         current: &Config,
     ) -> Result<Self, WatchError> {
+        let location = location.into();
         let stirred = Arc::new(Notify::new());
         let signal = stirred.clone();
         let on_event = move |event: notify::Result<notify::Event>| {
@@ -65,21 +67,22 @@ impl Watch {
             let folder = folder.to_owned();
             move |source| WatchError { folder, source }
         };
-        let watcher = notify::recommended_watcher(on_event).map_err(refused(path))?;
+        let watcher = notify::recommended_watcher(on_event).map_err(refused(location.path()))?;
+        // What happened between the reading of `current` and now would go unnoticed.
+        let pending = location.text().is_ok_and(|text| text != current.source.text);
         let mut watch = Self {
-            path: path.to_owned(),
+            location,
             environment,
             registry,
             files: BTreeMap::new(),
             folders: BTreeSet::new(),
             stirred,
-            // What happened between the reading of `current` and now would go unnoticed.
-            pending: std::fs::read_to_string(path).is_ok_and(|text| text != current.source.text),
+            pending,
             watcher,
         };
         watch.follow(current)?;
         if watch.pending {
-            watch.files.insert(path.to_owned(), 0);
+            watch.files.insert(watch.location.path().to_owned(), 0);
         }
         Ok(watch)
     }
@@ -102,7 +105,7 @@ impl Watch {
                 continue;
             }
             self.files = now;
-            match Config::load_with(&self.path, &self.environment, &self.registry) {
+            match self.location.load_with(&self.environment, &self.registry) {
                 Ok(config) => {
                     if let Err(error) = self.follow(&config) {
                         tracing::warn!(%error, "changes there will not be noticed");
@@ -118,14 +121,18 @@ impl Watch {
 
     /// Watches the folders of all files of a configuration.
     fn follow(&mut self, config: &Config) -> Result<(), WatchError> {
-        let files = config.files.iter().chain([&self.path]);
+        let files = config
+            .files
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([self.location.path()]);
         // A file that was read before keeps its number: it may have changed since.
         self.files = files
             .map(|file| {
-                (
-                    file.clone(),
-                    self.files.get(file).copied().unwrap_or_else(|| fingerprint(file)),
-                )
+                let file = file.to_owned();
+                let number = self.files.get(&file).copied();
+                let number = number.unwrap_or_else(|| fingerprint(&file));
+                (file, number)
             })
             .collect();
         let wanted: BTreeSet<PathBuf> = self.files.keys().map(|file| folder_of(file)).collect();

@@ -123,6 +123,7 @@ fn the_example_with_every_key_in_it_loads_and_its_defaults_are_the_defaults() {
     for file in ["tls/fullchain.pem", "tls/privkey.pem", "core.secret"] {
         write_private(&base.path().join(file), "content");
     }
+    write_private(&base.path().join(".flaskenv"), "LOG_LEVEL=INFO\n");
     let text = uncommented().replace("http://localhost:8000", "https://localhost:8000");
     let full =
         Config::parse(&text, "full.toml", base.path(), &with_secret()).unwrap_or_else(|p| panic!("{p}"));

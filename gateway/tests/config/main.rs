@@ -6,6 +6,7 @@
 mod any_text;
 mod bad_files;
 mod example;
+mod original;
 mod watch;
 
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! `hivematrix gateway`: the gateway alone, as it runs in production.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use hivematrix_gateway::config::{Config, Environment, Watch};
+use hivematrix_gateway::config::{Config, Environment, Location, Watch};
 use hivematrix_gateway::{Builder, Running};
 use hivematrix_plugins::Registry;
 
@@ -17,27 +17,56 @@ use crate::{log, ready, runtime, signals};
 /// one at once.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    place: ConfigArgs,
+    /// Listen on this port instead, and let browsers find the gateway there: beside the original, which has its own.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ConfigArgs {
     /// The configuration file; config/gateway.toml shows and explains every key.
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
+    /// The folder of the original gateway (hivematrix-nexus), read as it is: services.json, .flaskenv, certs/nexus.crt and
+    /// certs/nexus.key.
+    #[arg(long, value_name = "FOLDER")]
+    original: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// The one that was given; the parser sees to it that it is one.
+    pub(crate) fn location(self) -> Location {
+        match (self.config, self.original) {
+            (_, Some(folder)) => Location::Original(folder),
+            (file, None) => Location::File(file.unwrap_or_default()),
+        }
+    }
 }
 
 impl Args {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let environment = Environment::of_process();
-        let config = Config::load(&self.config, &environment).map_err(Failure::Configuration)?;
+        let mut environment = Environment::of_process();
+        if let Some(port) = self.port {
+            environment = environment.at_port(port);
+        }
+        let location = self.place.location();
+        let config = location.load(&environment).map_err(Failure::Configuration)?;
         log::begin_as_configured(config.log)?;
         if !config.warnings.is_empty() {
             tracing::warn!("the configuration should be looked at:\n{}", config.warnings);
         }
         let threads = config.server.threads;
-        runtime::block_on(Some(threads), serve(&self.config, environment, config))
+        runtime::block_on(Some(threads), serve(location, environment, config))
     }
 }
 
-async fn serve(path: &Path, environment: Environment, config: Config) -> Result<(), Failure> {
+async fn serve(location: Location, environment: Environment, config: Config) -> Result<(), Failure> {
     let stop = signals::listen()?;
-    let watch = Watch::start(path, environment, Registry::standard(), &config);
+    let watch = Watch::start(location, environment, Registry::standard(), &config);
     let watch = watch
         .inspect_err(|error| tracing::warn!(%error, "changes take effect at the next start only"))
         .ok();

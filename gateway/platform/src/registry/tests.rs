@@ -50,8 +50,13 @@ fn the_older_full_form_and_the_short_form_are_read_too() {
     );
     let short = Registry::parse(r#"{"codex": {"url": "http://localhost:5010", "port": 5010}}"#);
     let port_alone = Registry::parse(r#"{"codex": {"port": 5010}}"#);
-    assert_eq!(full.as_ref().unwrap().services.len(), 1);
-    assert_eq!(full, short);
+    let mut full = full.unwrap();
+    assert_eq!(full.services.len(), 1);
+    assert_eq!(
+        full.services[0].path.take().as_deref(),
+        Some("../hivematrix-codex")
+    );
+    assert_eq!(Ok(full), short);
     assert_eq!(short, port_alone);
     assert!(
         short.unwrap().services[0].visible,
@@ -77,24 +82,24 @@ fn all_problems_are_told_at_once() {
     )
     .unwrap_err();
     expect_test::expect![[r#"
-        service "Codex": a service name is 1 to 50 characters from a-z, 0-9, _ and -
-        service "a": `url` must begin with http:// or https://
-        service "b": `visible` is text, not true or false
-        service "b": `url` is a number, not text
-        service "c": is a number, not an object like {"url": "http://localhost:5010"}
-        service "d": `port` is not a number from 1 to 65535
-        service "e": `url` must not carry a user name or password
-        service "f": `url` must begin with http:// or https://
-        service "g": has no `url`
-        service "ok": `url` must not carry a query or fragment
-        service "ok": stands in the registry twice"#]]
+        line 2, column 20: service "Codex": a service name is 1 to 50 characters from a-z, 0-9, _ and -
+        line 3, column 24: service "a": `url` must begin with http:// or https://
+        line 4, column 28: service "b": `visible` is text, not true or false
+        line 4, column 42: service "b": `url` is a number, not text
+        line 5, column 16: service "c": is a number, not an object like {"url": "http://localhost:5010"}
+        line 6, column 25: service "d": `port` is not a number from 1 to 65535
+        line 7, column 24: service "e": `url` must not carry a user name or password
+        line 8, column 24: service "f": `url` must begin with http:// or https://
+        line 9, column 16: service "g": has no `url`
+        line 11, column 17: service "ok": stands in the registry twice
+        line 11, column 25: service "ok": `url` must not carry a query or fragment"#]]
     .assert_eq(&error.to_string());
 }
 
 #[test]
 fn broken_json_is_told_with_its_place() {
     let error = Registry::parse("{\n  \"codex\": {\"url\": }\n}").unwrap_err();
-    assert_eq!(error.problems[0].at, Some((2, 20)));
+    assert_eq!(error.problems[0].at, (2, 20));
     assert!(
         error.to_string().starts_with("line 2, column 20: not a registry"),
         "{error}"

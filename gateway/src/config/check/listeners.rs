@@ -31,7 +31,9 @@ impl Checker<'_> {
             origins.is_empty(),
             server.heading.lacks("public_origins", message),
         ) {
-            self.report(problem.help("for example public_origins = [\"https://hive.example.com\"]"));
+            self.report(problem.help(
+                "for example public_origins = [\"https://hive.example.com\"], or NEXUS_SERVICE_URL in a .flaskenv",
+            ));
         }
         for (index, origin) in origins.iter().enumerate() {
             self.origin(origin, has_tls, behind_proxy);

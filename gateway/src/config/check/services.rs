@@ -2,13 +2,14 @@
 //! `[services.<name>]` of a registered service changes it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hivematrix_platform::{Registry, RegistryEntry, ServiceName};
 
 use super::super::file;
 use super::super::identity::Provider;
 use super::super::limits::{ServiceTimeouts, Timeouts};
-use super::super::problem::{Place, Problem};
+use super::super::problem::{Place, Problem, Source};
 use super::super::read::{Written, closest};
 use super::super::service::{
     COMPOSITION, Composed, PluginInstance, PublicPath, PublicRule, Service, Upstream,
@@ -34,8 +35,16 @@ impl Checker<'_> {
         match Registry::parse(&text) {
             Ok(registry) => Some(registry.services),
             Err(error) => {
-                for problem in &error.problems {
-                    self.report(written.problem(format!("{}: {problem}", path.display())));
+                let source = Arc::new(Source::new(path.display().to_string(), text));
+                for problem in error.problems {
+                    let message = match &problem.service {
+                        Some(service) => format!("service {service:?}: {}", problem.message),
+                        None => problem.message,
+                    };
+                    self.report(Problem::new(
+                        Place::Elsewhere(source.clone(), problem.span),
+                        message,
+                    ));
                 }
                 None
             }
