@@ -14,7 +14,7 @@
 //!
 //! Responsible for: [`Stack`] (Redis process, Core, identity provider, Codex, Template, Helm, scriptable
 //! [`Backend`]s and the gateway, all on free ports), [`Relay`]s that break any part, [`Client`] (a browser
-//! without a screen), [`Raw`] (bytes on a socket), [`Browser`] (a real Chromium), [`eventually`] in place of
+//! without a screen), [`Python`] (Flask services and a Core that are nobody's Rust), [`Raw`] (bytes on a socket), [`Browser`] (a real Chromium), [`eventually`] in place of
 //! sleeping. Not responsible for: what is expected; that is written in `cases/`.
 //!
 //! Cases share nothing and run on a current-thread runtime (`#[tokio::test]`), so that whatever panics or
@@ -38,6 +38,7 @@ mod logs;
 mod panics;
 mod ports;
 mod program;
+mod python;
 mod raw;
 mod redis;
 mod relay;
@@ -54,6 +55,7 @@ pub use eventually::{eventually, takes_at_most};
 pub use http2::{Http2, Http2Answer};
 pub use logs::{LogLine, Logs};
 pub use ports::free_port;
+pub use python::{Python, Served, Wsgi};
 pub use raw::{Raw, RawAnswer};
 pub use redis::Redis;
 pub use relay::Relay;

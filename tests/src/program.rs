@@ -1,5 +1,6 @@
 //! Programs of the machine that cases run: found on PATH, ended with the value that holds them.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -32,11 +33,20 @@ impl Program {
     /// # Panics
     /// If it cannot be started.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let quiet = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        match quiet.spawn() {
+        Self::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()))
+    }
+
+    /// Starts it with its output in a file.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub(crate) fn start_writing(command: &mut Command, file: &File) -> Self {
+        let copy = || file.try_clone().expect("another handle of a file");
+        Self::spawn(command.stdout(copy()).stderr(copy()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        match command.stdin(Stdio::null()).spawn() {
             Ok(child) => Self(child),
             Err(error) => panic!("cannot start {}: {error}", command.get_program().display()),
         }
