@@ -6,6 +6,7 @@
 mod certificate;
 mod commands;
 mod demo;
+mod doctor;
 mod embedded_core;
 mod failure;
 mod key_ring;
@@ -20,7 +21,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{check, codex, core, demo as demo_command, gateway, helm, idp, keys, template};
+use commands::{
+    check, codex, core, demo as demo_command, doctor as doctor_command, gateway, helm, idp, keys, template,
+};
 use failure::{Failure, USAGE};
 
 /// HiveMatrix: independent web apps on one origin, with one login, one look, one menu.
@@ -45,6 +48,7 @@ enum Command {
     Demo(demo_command::Args),
     Gateway(gateway::Args),
     Check(check::Args),
+    Doctor(doctor_command::Args),
     Core(core::Args),
     Keys(keys::Args),
     Codex(codex::Args),
@@ -59,6 +63,7 @@ impl Command {
             Self::Demo(args) => args.run(),
             Self::Gateway(args) => args.run(),
             Self::Check(args) => args.run(),
+            Self::Doctor(args) => args.run(),
             Self::Core(args) => args.run(),
             Self::Keys(args) => args.run(),
             Self::Codex(args) => args.run(),

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod codex;
 pub(crate) mod core;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod gateway;
 pub(crate) mod helm;
 pub(crate) mod idp;

@@ -8,6 +8,9 @@
 mod backends;
 mod check;
 mod demo;
+mod doctor;
 mod embedded_core;
 mod gateway;
+mod installation;
+mod original;
 mod process;
