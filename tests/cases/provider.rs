@@ -209,3 +209,29 @@ async fn a_provider_on_an_origin_of_its_own_is_not_reachable_here() {
         assert_eq!(stack.client().get(path).send().await.status, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_provider_at_the_root_of_its_own_origin_shadows_no_service() {
+    let stack = Stack::builder()
+        .configure(|config| {
+            config.provider.identity_origin = Some("https://id.example.com".parse().expect("an origin"));
+            config.provider.public_path = String::new();
+        })
+        .start()
+        .await;
+    let begun = stack.client().visit("/login").send().await;
+    assert!(
+        begun
+            .header("location")
+            .starts_with("https://id.example.com/realms/hivematrix/"),
+        "{begun:?}"
+    );
+    assert_eq!(
+        stack.client().get("/beacon/display/1").send().await.status,
+        200,
+        "a service is where it was"
+    );
+    for path in ["/realms/hivematrix/account", "/resources/a.css"] {
+        assert_eq!(stack.client().get(path).send().await.status, 404, "{path}");
+    }
+}

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// A certificate for `localhost` with its key, in files.
+/// A certificate for `localhost` and 127.0.0.1 with its key, in files.
 pub struct Certificate {
     folder: TempDir,
     pem: String,
@@ -24,7 +24,8 @@ impl Certificate {
     /// If that fails.
     #[must_use]
     pub fn for_localhost() -> Self {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        let made = rcgen::generate_simple_self_signed(["localhost", "127.0.0.1"].map(str::to_owned));
+        let made = made.expect("a certificate");
         let folder = tempfile::tempdir().expect("a folder");
         let pem = made.cert.pem();
         std::fs::write(folder.path().join("tls.crt"), &pem).expect("a file");

@@ -22,7 +22,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    check, codex, core, demo as demo_command, doctor as doctor_command, gateway, helm, idp, keys, template,
+    check, codex, core, demo as demo_command, doctor as doctor_command, gateway, helm, idp, keycloak, keys,
+    template,
 };
 use failure::{Failure, USAGE};
 
@@ -55,6 +56,7 @@ enum Command {
     Template(template::Args),
     Helm(helm::Args),
     Idp(idp::Args),
+    Keycloak(keycloak::Args),
 }
 
 impl Command {
@@ -70,6 +72,7 @@ impl Command {
             Self::Template(args) => args.run(),
             Self::Helm(args) => args.run(),
             Self::Idp(args) => args.run(),
+            Self::Keycloak(args) => args.run(),
         }
     }
 }

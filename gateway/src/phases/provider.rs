@@ -15,6 +15,8 @@ pub(crate) fn knocks(path: &CanonicalPath, provider: &Provider) -> bool {
     path.readings().any(|reading| {
         [provider.public_path.as_str(), "/realms", "/resources"]
             .iter()
+            // At the root of an origin of its own it has no path here; every path would be below it.
+            .filter(|door| !door.is_empty())
             .any(|door| under(reading, door).is_some())
     })
 }

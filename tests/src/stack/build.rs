@@ -16,6 +16,7 @@ use super::parts::Part;
 use super::platform::{self, Platform};
 use super::{Stack, mounts};
 use crate::backend::Backend;
+use crate::keycloak::{Keycloak, Realm};
 use crate::logs::Logs;
 use crate::ports::free_port;
 use crate::redis::Redis;
@@ -32,6 +33,7 @@ pub struct Builder {
     lifetimes: Option<Lifetimes>,
     plugins: Option<Registry>,
     impatient: bool,
+    keycloak: Option<(&'static Keycloak, Realm)>,
 }
 
 impl Builder {
@@ -69,6 +71,15 @@ impl Builder {
         })
     }
 
+    /// The provider is a realm of a real Keycloak, made ready for the origin that it says; the gateway speaks TLS.
+    #[must_use]
+    pub fn keycloak(mut self, keycloak: &'static Keycloak, realm: Realm) -> Self {
+        let told = realm.clone();
+        self.keycloak = Some((keycloak, realm));
+        self.tls()
+            .configure(move |config| mounts::at_keycloak(config, &told))
+    }
+
     /// How long things live at the provider.
     #[must_use]
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
@@ -84,13 +95,23 @@ impl Builder {
         crate::panics::remember();
         let (logs, subscriber) = Logs::collect();
         let redis = Redis::start().await;
-        let certificate = self.tls.then(Certificate::for_localhost);
+        let certificate = match &self.keycloak {
+            Some((keycloak, _)) => Some(keycloak.certificate()),
+            None => self.tls.then(|| Arc::new(Certificate::for_localhost())),
+        };
         let scheme = if self.tls { "https" } else { "http" };
         // Everybody is told the origin before the gateway that serves it exists.
-        let origin = Url::parse(&format!("{scheme}://localhost:{}/", free_port())).expect("a URL");
+        let origin = match &self.keycloak {
+            Some((_, realm)) => realm.origin.clone(),
+            None => Url::parse(&format!("{scheme}://localhost:{}/", free_port())).expect("a URL"),
+        };
         let minter = platform::minter();
         let store = redis_store(redis.address(), PATIENCE).await;
-        let platform = Platform::start(&origin, self.lifetimes, store, &minter).await;
+        let keycloak = self
+            .keycloak
+            .as_ref()
+            .map(|(keycloak, realm)| (keycloak.address(), realm.name.as_str()));
+        let platform = Platform::start(&origin, self.lifetimes, keycloak, store, &minter).await;
         let backends = Backends::start().await;
         let relays = Relays::start(&redis, &platform, &backends).await;
 

@@ -66,7 +66,7 @@ pub struct Stack {
     gateway: Running,
     sealing: SecretString,
     platform: Platform,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
     origin: Url,
     _subscriber: DefaultGuard,
 }
@@ -240,7 +240,7 @@ impl Stack {
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         self.certificate
-            .as_ref()
+            .as_deref()
             .expect("a stack that was built with TLS")
     }
 

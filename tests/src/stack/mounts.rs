@@ -10,6 +10,7 @@ use url::Url;
 use super::build::{Backends, Relays};
 use super::parts::Part;
 use super::platform::{CLIENT_SECRET, CORE_SECRET, Platform, http, name};
+use crate::keycloak::Realm;
 
 /// The configuration of a gateway on `origin`.
 pub(super) fn config(origin: &Url, relays: &Relays, platform: &Platform, backends: &Backends) -> Config {
@@ -83,6 +84,18 @@ fn public(mut service: Service) -> Service {
         },
     ];
     service
+}
+
+/// The provider is this realm of a real Keycloak.
+pub(super) fn at_keycloak(config: &mut Config, realm: &Realm) {
+    let provider = &mut config.provider;
+    provider.realm.clone_from(&realm.name);
+    provider.client_secret = realm.client_secret.clone();
+    if let Some(origin) = &realm.identity_origin {
+        let origin = origin.origin().ascii_serialization();
+        provider.identity_origin = Some(Origin::parse(&origin).expect("an origin"));
+        provider.public_path = String::new();
+    }
 }
 
 /// What a case does not change.

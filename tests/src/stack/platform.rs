@@ -44,16 +44,24 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    /// Starts them all. `origin` is where browsers will find the gateway.
+    /// Starts them all. `origin` is where browsers will find the gateway; `keycloak` is the provider and its realm
+    /// where it is not the development one.
     pub(super) async fn start(
         origin: &Url,
         lifetimes: Option<Lifetimes>,
+        keycloak: Option<(SocketAddr, &str)>,
         store: Arc<dyn Store>,
         minter: &Arc<Minter>,
     ) -> Self {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-        let provider = serve(&mut tasks, &stop, provider(origin, lifetimes)).await;
-        let core = serve(&mut tasks, &stop, core(store, minter, provider)).await;
+        let (provider, realm) = match keycloak {
+            Some(keycloak) => keycloak,
+            None => {
+                let router = provider(origin, lifetimes);
+                (serve(&mut tasks, &stop, router).await, "hivematrix")
+            }
+        };
+        let core = serve(&mut tasks, &stop, core(store, minter, provider, realm)).await;
         let codex = serve(&mut tasks, &stop, codex(minter).await).await;
         let helm = serve(&mut tasks, &stop, helm(minter, codex)).await;
         let template = serve(&mut tasks, &stop, template(minter, core, codex)).await;
@@ -150,8 +158,8 @@ fn provider(origin: &Url, lifetimes: Option<Lifetimes>) -> axum::Router {
     idp::router(settings).expect("an identity provider")
 }
 
-fn core(store: Arc<dyn Store>, minter: &Arc<Minter>, provider: SocketAddr) -> axum::Router {
-    let userinfo = format!("http://{provider}/realms/hivematrix/protocol/openid-connect/userinfo");
+fn core(store: Arc<dyn Store>, minter: &Arc<Minter>, provider: SocketAddr, realm: &str) -> axum::Router {
+    let userinfo = format!("http://{provider}/realms/{realm}/protocol/openid-connect/userinfo");
     core::router(CoreSettings {
         store,
         keys: core::Keys::new(Minter::clone(minter)),

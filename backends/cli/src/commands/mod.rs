@@ -8,5 +8,6 @@ pub(crate) mod doctor;
 pub(crate) mod gateway;
 pub(crate) mod helm;
 pub(crate) mod idp;
+pub(crate) mod keycloak;
 pub(crate) mod keys;
 pub(crate) mod template;

@@ -12,5 +12,6 @@ mod doctor;
 mod embedded_core;
 mod gateway;
 mod installation;
+mod keycloak;
 mod original;
 mod process;

@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Binary {
     command: Command,
     temporary: TempDir,
+    patience: Duration,
 }
 
 /// How a process ended.
@@ -41,7 +42,17 @@ impl Binary {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        Self { command, temporary }
+        Self {
+            command,
+            temporary,
+            patience: PATIENCE,
+        }
+    }
+
+    /// For a command that waits for somebody slow.
+    pub(crate) fn patiently(mut self) -> Self {
+        self.patience = 10 * PATIENCE;
+        self
     }
 
     /// With this variable in its environment.
@@ -53,7 +64,7 @@ impl Binary {
     /// Runs it to its end, which must come by itself.
     pub(crate) async fn ended(mut self) -> Ended {
         let output = self.command.output();
-        let output = tokio::time::timeout(PATIENCE, output)
+        let output = tokio::time::timeout(self.patience, output)
             .await
             .expect("it ends by itself")
             .expect("it starts");
