@@ -5,6 +5,7 @@
 
 mod audit;
 mod configure;
+mod endings;
 mod login;
 mod place;
 mod tokens;

@@ -1,0 +1,65 @@
+//! What an administrator does at Keycloak ends what people do here.
+
+use hivematrix_tests::{Browser, Stack, eventually};
+use serde_json::json;
+
+use super::login::{sign_in, status};
+use super::place::{PASSWORD, Place};
+
+/// A person with a page open.
+async fn signed_in(place: &Place, stack: &Stack, name: &str) -> Browser {
+    let browser = Browser::start().await;
+    let page = stack.origin().join("/codex/").expect("a URL");
+    browser.go(page.as_str()).await;
+    sign_in(&browser, name, PASSWORD).await;
+    browser.find("#side-panel").await;
+    assert_eq!(status(&browser, "/plain/x").await, json!(200));
+    assert_eq!(place.sessions_of(name).await, 1);
+    browser
+}
+
+#[tokio::test]
+async fn an_administrators_sign_out_at_keycloak_ends_the_session_here_and_nobody_elses() {
+    let Some(place) = Place::new("ended").await else {
+        return;
+    };
+    place.configured().await;
+    place.person("tess", &["technicians"]).await;
+    place.person("bill", &["billing"]).await;
+    let stack = place.stack().await;
+    let (tess, bill) = (
+        signed_in(&place, &stack, "tess").await,
+        signed_in(&place, &stack, "bill").await,
+    );
+
+    // "Sign out" on the user's page of the admin console.
+    let id = place.id_of("tess").await;
+    let path = ["realms", &place.realm, "users", &id, "logout"];
+    place
+        .admin()
+        .post(&path, &json!({}))
+        .await
+        .expect("Keycloak signs tess out");
+
+    let ended = async || (status(&tess, "/plain/x").await == 401).then_some(());
+    eventually("the session here has ended", ended).await;
+    tess.reload().await;
+    tess.find("#kc-login").await;
+    assert_eq!(status(&bill, "/plain/x").await, json!(200), "others go on");
+
+    // One session, not all of a person's: "Sign out" in the list of sessions.
+    let id = place.id_of("bill").await;
+    let sessions = ["realms", &place.realm, "users", &id, "sessions"];
+    let sessions = place.admin().list(&sessions, &[]).await.expect("sessions");
+    let session = sessions[0]["id"].as_str().expect("an id");
+    let path = ["realms", &place.realm, "sessions", session];
+    place
+        .admin()
+        .delete(&path)
+        .await
+        .expect("Keycloak ends the session");
+    let ended = async || (status(&bill, "/plain/x").await == 401).then_some(());
+    eventually("the session here has ended", ended).await;
+    tess.close().await;
+    bill.close().await;
+}
