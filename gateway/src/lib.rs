@@ -2,6 +2,7 @@
 
 pub mod coding;
 pub mod config;
+pub mod foreign;
 pub mod identity;
 
 mod admin;

@@ -9,7 +9,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const LONGEST: usize = 400;
 
 /// Package, its folder, and the packages of ours that it may depend on (dev-dependencies included).
-const PACKAGES: [(&str, &str, &[&str]); 7] = [
+const PACKAGES: [(&str, &str, &[&str]); 8] = [
     ("hivematrix-platform", "gateway/platform", &[]),
     ("hivematrix-plugins", "plugins", &["hivematrix-platform"]),
     (
@@ -40,6 +40,11 @@ const PACKAGES: [(&str, &str, &[&str]); 7] = [
             "hivematrix-gateway",
             "hivematrix-backends",
         ],
+    ),
+    (
+        "hivematrix-fuzz",
+        "tests/fuzz",
+        &["hivematrix-platform", "hivematrix-plugins", "hivematrix-gateway"],
     ),
     (
         "hivematrix-tests",
