@@ -59,6 +59,16 @@ impl Store for CountingStore {
         self.inner.replace(key, expected, value).await
     }
 
+    async fn replace_for(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        self.inner.replace_for(key, expected, value, ttl).await
+    }
+
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
         self.inner.expire(key, ttl).await
     }

@@ -1,6 +1,6 @@
 //! Core: the platform's authentication service (platform README §5).
 //!
-//! Responsible for: sessions (exchange, validate, revoke), user and service tokens, the keys that verify them.
+//! Responsible for: sessions (exchange, renew, validate, revoke), user and service tokens, the keys that verify them.
 //! Not responsible for: passwords and groups (the identity provider), browsers and cookies (the gateway). There
 //! is no login and no logout page here, and no token is ever read from a URL.
 
@@ -8,6 +8,7 @@ mod answer;
 mod keys;
 mod presented;
 mod provider;
+mod renewal;
 mod ring;
 mod service_token;
 mod session;
@@ -87,6 +88,7 @@ pub fn router(settings: CoreSettings) -> Router {
     };
     Router::new()
         .route("/api/token/exchange", post(session::exchange))
+        .route("/api/token/renew", post(renewal::renew))
         .route("/api/token/validate", post(session::validate))
         .route("/api/token/revoke", post(session::revoke))
         .route("/service-token", post(service_token::issue))

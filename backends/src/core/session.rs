@@ -23,7 +23,8 @@ const _: () = assert!(
     "a token must not outlive its session's record"
 );
 
-const STORE_DOWN: &str = "Session store unavailable";
+pub(super) const STORE_DOWN: &str = "Session store unavailable";
+pub(super) const ENDED: &str = "Session expired or revoked";
 const NO_SESSION: &str = "Token has no session ID";
 
 /// `POST /api/token/exchange`: an access token of the identity provider for a session and its token.
@@ -83,7 +84,7 @@ async fn valid(core: &Core, headers: &HeaderMap, body: Body) -> Result<UserData,
         .map_err(|error| Failure::internal(STORE_DOWN, error))?;
     match record {
         Some(record) if is_alive(&record, &claims, now) => Ok(record.user_data),
-        Some(_) | None => Err(Failure::unauthorized("Session expired or revoked")),
+        Some(_) | None => Err(Failure::unauthorized(ENDED)),
     }
 }
 
@@ -115,7 +116,7 @@ pub(super) async fn revoke(
 }
 
 /// The contract's words for tokens that are not accepted.
-fn refused(error: &TokenError) -> Failure {
+pub(super) fn refused(error: &TokenError) -> Failure {
     tracing::info!(reason = error.reason(), "refused a token");
     match error {
         TokenError::Expired => Failure::unauthorized("Token expired"),

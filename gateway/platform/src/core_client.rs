@@ -163,6 +163,18 @@ impl CoreClient {
         Ok(answer.token)
     }
 
+    /// Renews the session of a HiveMatrix token that is still good, with a fresh access token of the same person, until `until`
+    /// (seconds since the epoch) at the latest: a new token of the same session.
+    ///
+    /// # Errors
+    /// If Core cannot be asked, or refuses: `Refused` with 401 means that the session is over, or the access token not good; 404 or
+    /// 405 that this Core renews nothing (the Python Core does not).
+    pub async fn renew(&self, token: &str, access_token: &str, until: u64) -> Result<String, CoreError> {
+        let body = json!({ "token": token, "access_token": access_token, "until": until });
+        let answer: TokenAnswer = parse(&self.0.call(self.0.post("/api/token/renew").json(&body)).await?)?;
+        Ok(answer.token)
+    }
+
     /// Revokes the session of a HiveMatrix token, which may have expired. Success also where there is no such session any more.
     ///
     /// # Errors

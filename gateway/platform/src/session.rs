@@ -189,6 +189,37 @@ impl Sessions {
             .transpose()
     }
 
+    /// Gives a session a new end, and what is known of its user by now: one step that fails on a session that is revoked, over or
+    /// gone by the time it is taken, and on one of somebody else. Whether it was taken.
+    ///
+    /// # Errors
+    /// If the store fails or holds something else under the key. The session may then have its new end.
+    pub async fn renew(
+        &self,
+        id: &SessionId,
+        user: &UserData,
+        now: u64,
+        expires_at: u64,
+    ) -> Result<bool, SessionError> {
+        let key = id.key();
+        loop {
+            let Some(found) = self.store.get(&key).await? else {
+                return Ok(false);
+            };
+            let mut record = SessionRecord::from_json(&found)?;
+            if record.revoked || record.expires_at <= now || record.user_data.sub != user.sub {
+                return Ok(false);
+            }
+            record.user_data = user.clone();
+            record.expires_at = expires_at;
+            let ttl = Duration::from_secs(expires_at.saturating_sub(now));
+            let json = record.to_json()?;
+            if self.store.replace_for(&key, &found, &json, ttl).await? {
+                return Ok(true);
+            }
+        }
+    }
+
     /// Rewrites the record with `revoked: true`, keeping its time to live. Compare-and-set, so that neither a concurrent write is
     /// lost nor an expired session comes back. A record that cannot be read is removed: nobody may enter by it either way.
     ///

@@ -1,6 +1,7 @@
 //! Core through a real socket, with an identity provider that says what the test wants and a store that fails when
 //! the test wants.
 
+mod renewals;
 mod ring;
 mod service_tokens;
 mod sessions;
@@ -69,6 +70,15 @@ impl Store for Switched {
     }
     async fn replace(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<bool, StoreError> {
         self.on()?.replace(key, expected, value).await
+    }
+    async fn replace_for(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        self.on()?.replace_for(key, expected, value, ttl).await
     }
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
         self.on()?.expire(key, ttl).await

@@ -253,6 +253,26 @@ impl Store for MemoryStore {
             .map(|()| true)
     }
 
+    async fn replace_for(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut entries = self.shared.lock();
+        if entries
+            .by_key
+            .get(key)
+            .is_none_or(|entry| entry.value != expected)
+        {
+            return Ok(false);
+        }
+        self.shared
+            .write(&mut entries, key, value, expiry(ttl))
+            .map(|()| true)
+    }
+
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
         let mut entries = self.shared.lock();
         let expires = expiry(ttl);

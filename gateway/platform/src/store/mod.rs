@@ -70,6 +70,16 @@ pub trait Store: Send + Sync + 'static {
     /// Writes `value` only where `expected` stands, and keeps the time to live; whether it was written.
     async fn replace(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<bool, StoreError>;
 
+    /// As [`Store::replace`], and lets it live for `ttl` from now. What prolongs need not outlive a failover: no replica is waited
+    /// for.
+    async fn replace_for(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, StoreError>;
+
     /// Lets an existing key live for `ttl` from now; whether there was one.
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError>;
 

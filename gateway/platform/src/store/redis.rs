@@ -17,6 +17,9 @@ use super::{Store, StoreError, tracking};
 /// Writes where the expected value stands; the time to live stays.
 const REPLACE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') return 1 end return 0";
 
+/// The same, with another time to live.
+const REPLACE_FOR: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0";
+
 /// Pause between two looks at a Redis that is just starting.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -229,6 +232,18 @@ impl Store for RedisStore {
             ))),
             (written, _) => Ok(written),
         }
+    }
+
+    async fn replace_for(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut script = redis::cmd("EVAL");
+        script.arg(REPLACE_FOR).arg(1).arg(key);
+        self.query(script.arg(expected).arg(value).arg(millis(ttl))).await
     }
 
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {

@@ -44,6 +44,59 @@ async fn a_session_is_found_until_it_is_revoked_and_stays_revoked() {
 }
 
 #[tokio::test]
+async fn a_session_is_renewed_with_what_is_known_by_now_and_nothing_that_ended_comes_back() {
+    let sessions = Sessions::new(Arc::new(MemoryStore::default()));
+    let (id, now) = (SessionId::generate(), 1_700_001_000);
+    let mut user = alice();
+    assert!(
+        !sessions.renew(&id, &user, now, now + 3600).await.unwrap(),
+        "absent"
+    );
+    sessions.create(&id, &record(), HOUR).await.unwrap();
+    user.groups = vec!["admins".to_owned()];
+    assert!(sessions.renew(&id, &user, now, now + 3600).await.unwrap());
+    let renewed = SessionRecord {
+        user_data: user.clone(),
+        expires_at: now + 3600,
+        ..record()
+    };
+    assert_eq!(sessions.get(&id).await.unwrap(), Some(renewed.clone()));
+    let mut other = user.clone();
+    other.sub = "somebody else".to_owned();
+    assert!(!sessions.renew(&id, &other, now, now + 9000).await.unwrap());
+    let over = now + 3600;
+    assert!(!sessions.renew(&id, &user, over, over + 3600).await.unwrap());
+    assert_eq!(
+        sessions.get(&id).await.unwrap(),
+        Some(renewed),
+        "and nothing changed"
+    );
+    sessions.revoke(&id).await.unwrap();
+    assert!(!sessions.renew(&id, &user, now, now + 3600).await.unwrap());
+    assert!(sessions.get(&id).await.unwrap().unwrap().revoked);
+}
+
+#[tokio::test]
+async fn however_renewals_and_a_revocation_meet_the_session_ends_revoked() {
+    for _ in 0..50 {
+        let sessions = Sessions::new(Arc::new(MemoryStore::default()));
+        let (id, now) = (SessionId::generate(), 1_700_001_000);
+        sessions.create(&id, &record(), HOUR).await.unwrap();
+        let renewing: Vec<_> = (0..8)
+            .map(|index| {
+                let sessions = sessions.clone();
+                tokio::spawn(async move { sessions.renew(&id, &alice(), now, now + 3600 + index).await })
+            })
+            .collect();
+        sessions.revoke(&id).await.unwrap();
+        for each in renewing {
+            each.await.unwrap().unwrap();
+        }
+        assert!(sessions.get(&id).await.unwrap().unwrap().revoked);
+    }
+}
+
+#[tokio::test]
 async fn of_many_that_revoke_at_once_one_does() {
     let sessions = Sessions::new(Arc::new(MemoryStore::default()));
     let id = SessionId::generate();

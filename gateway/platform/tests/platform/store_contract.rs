@@ -37,6 +37,7 @@ contract! {
     of_many_that_take_one_gets_the_value,
     replace_compares_and_keeps_the_time_to_live,
     of_many_that_replace_one_wins,
+    replace_for_compares_and_sets_the_time_to_live,
     expire_prolongs_and_shortens_what_exists,
     the_store_answers_a_ping,
     changes_of_sessions_are_announced_to_every_subscriber,
@@ -185,6 +186,28 @@ async fn of_many_that_replace_one_wins(store: Arc<impl Store>) {
         }
     };
     assert_eq!(winners(replace).await, 1);
+}
+
+async fn replace_for_compares_and_sets_the_time_to_live(store: Arc<impl Store>) {
+    store.put("k", b"1", MINUTE).await.unwrap();
+    assert!(!store.replace_for("k", b"2", b"3", SOON).await.unwrap());
+    assert!(!store.replace_for("absent", b"", b"3", SOON).await.unwrap());
+    assert!(store.replace_for("k", b"1", b"2", SOON).await.unwrap());
+    assert_eq!(text(&store, "k").await.as_deref(), Some("2"));
+    assert!(store.replace_for("k", b"2", b"3", MINUTE).await.unwrap());
+    tokio::time::sleep(SOON * 2).await;
+    assert_eq!(
+        text(&store, "k").await.as_deref(),
+        Some("3"),
+        "it lives longer now"
+    );
+    assert!(store.replace_for("k", b"3", b"4", SOON).await.unwrap());
+    let store = &store;
+    eventually("it lives shorter now", async || text(store, "k").await.is_none()).await;
+    assert!(
+        !store.replace_for("k", b"4", b"5", MINUTE).await.unwrap(),
+        "nothing comes back"
+    );
 }
 
 async fn expire_prolongs_and_shortens_what_exists(store: Arc<impl Store>) {

@@ -167,6 +167,19 @@ impl Store for Disturbed {
         Ok(written)
     }
 
+    async fn replace_for(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        self.answer()?;
+        let written = self.values.replace_for(key, expected, value, ttl).await?;
+        self.announce(key).await;
+        Ok(written)
+    }
+
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
         self.answer()?;
         let found = self.values.expire(key, ttl).await?;
