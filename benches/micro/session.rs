@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use hivematrix_benches::sessions::World;
 use hivematrix_gateway::identity::{Refused, ViewSettings};
-use hivematrix_platform::Handle;
+use hivematrix_platform::{Access, Handle};
 use tokio::runtime::Runtime;
 
 use crate::Criterion;
@@ -53,7 +53,7 @@ fn hits(criterion: &mut Criterion, runtime: &Runtime, world: &World, handles: &[
     let identity = runtime.block_on(view.by_handle(one)).expect("a session");
     let _guard = runtime.enter();
     group.bench_function("watch_in_background", |bencher| {
-        bencher.iter(|| view.watch_in_background(black_box(&identity)));
+        bencher.iter(|| view.watch_in_background(black_box(&identity), Access::AnyUser));
     });
     group.finish();
     assert_eq!(world.store.reads(), before, "a hit reads nothing");

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::health::Health;
-use crate::identity::{Login, Logout, ProviderLogout, SessionView, ViewSettings};
+use crate::identity::{Login, Logout, ProviderLogout, Renewal, RenewalSettings, SessionView, ViewSettings};
 use crate::metrics::Metrics;
 use crate::phases::limit::Limiter;
 use crate::preferences::CodexPreferences;
@@ -31,6 +31,7 @@ pub(crate) struct Gateway {
     pub(crate) login: Login,
     pub(crate) logout: Logout,
     pub(crate) provider_logout: ProviderLogout,
+    pub(crate) renewal: Arc<Renewal>,
     pub(crate) preferences: Arc<CodexPreferences>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limiter: Limiter,
@@ -178,6 +179,11 @@ impl Builder {
             snapshot: ArcSwap::from_pointee(snapshot),
             health: Health::new(store, view.clone()),
             view,
+            renewal: login.renewal(RenewalSettings {
+                how: config.sessions.renewal,
+                recheck_within: config.sessions.recheck_within,
+                lifetime: config.sessions.lifetime,
+            }),
             provider_logout: login.provider_logout(&config.server.public_origins),
             login,
             logout,

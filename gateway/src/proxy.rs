@@ -81,12 +81,13 @@ impl Proxy {
         }
         authenticate::authenticate(&self.gateway, session.req_header(), context).await?;
         authorize::authorize(context)?;
-        if let Some(identity) = &context.identity {
-            let view = &self.gateway.view;
+        if let (Some(identity), Some(route)) = (&context.identity, context.route()) {
+            let (view, access) = (&self.gateway.view, route.service.access);
             cut::tie(if context.life.is_long() {
-                view.watch(identity).await.map_err(credentials::refusal)?
+                let watched = view.watch(identity, access).await;
+                watched.map_err(credentials::refusal)?
             } else {
-                view.watch_in_background(identity)
+                view.watch_in_background(identity, access)
             });
         }
         Ok(None)

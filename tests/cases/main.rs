@@ -45,6 +45,7 @@ mod provider;
 mod public_paths;
 mod python_core;
 mod reload;
+mod renewal;
 mod revocation;
 mod routing;
 mod service_calls;

@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::core::CoreChoice;
+use super::identity::Renewal;
 use super::owned;
 use super::problem::Problem;
 use super::quantity::{Count, Period, Size};
@@ -121,6 +122,8 @@ as_written! {
         redis_url: Written<RedisUrl>,
         sealing_keys: Written<Secret>,
         lifetime: Written<Period>,
+        renewal: Written<Renewal>,
+        recheck_within: Written<Period>,
         cache_entries: Written<Count<1, 100_000_000>>,
         strict: Written<bool>,
         legacy_bearer: Written<bool>,

@@ -19,6 +19,10 @@ pub struct Sessions {
     pub sealing_keys: SealingKeysSource,
     /// How long after its login a session ends, whatever its use. Default 12 h.
     pub lifetime: Duration,
+    /// By what a session that is used goes on beyond Core's hour. Default Core's renewal.
+    pub renewal: Renewal,
+    /// How late a change of a user at the provider may be noticed while the user is active. Default 15 min.
+    pub recheck_within: Duration,
     /// Sessions that are kept in memory at most. Default 100 000.
     pub cache_entries: usize,
     /// Ask the store on every request, even while the change feed is live. Default no.
@@ -35,6 +39,8 @@ impl Sessions {
             store,
             sealing_keys,
             lifetime: DEFAULT_LIFETIME,
+            renewal: Renewal::Core,
+            recheck_within: DEFAULT_RECHECK_WITHIN,
             cache_entries: DEFAULT_CACHE_ENTRIES,
             strict: false,
             legacy_bearer: false,
@@ -50,8 +56,21 @@ impl Sessions {
 
 /// How long a session lasts unless told otherwise.
 pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// How late a change at the provider may be unless told otherwise.
+pub(super) const DEFAULT_RECHECK_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// How many sessions are cached unless told otherwise.
 pub(super) const DEFAULT_CACHE_ENTRIES: usize = 100_000;
+
+/// By what a session that is used goes on beyond the hour of Core's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Our Core renews it, under the same identifier.
+    Core,
+    /// It is exchanged for another at Core, as at a login: for a Core that does not renew.
+    Exchange,
+    /// Nothing: it ends with its hour.
+    Off,
+}
 
 /// Where sessions are.
 #[derive(Clone, Debug)]
@@ -235,7 +254,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
         (
             store,
             keys,
-            sessions.lifetime,
+            (sessions.lifetime, sessions.renewal, sessions.recheck_within),
             sessions.cache_entries,
             sessions.strict,
             sessions.legacy_bearer,

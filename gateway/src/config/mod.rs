@@ -54,7 +54,7 @@ use hivematrix_plugins::{Invalid, PluginSpec, Registry, Tools};
 
 pub use environment::{Environment, OVERRIDES};
 pub use identity::{
-    Codex, Core, EmbeddedCore, KeyRingPlace, Provider, SealingKeysSource, Sessions, StoreChoice,
+    Codex, Core, EmbeddedCore, KeyRingPlace, Provider, Renewal, SealingKeysSource, Sessions, StoreChoice,
 };
 pub use limits::{Limits, ServiceTimeouts, Timeouts};
 pub use original::{Location, text_of_original};

@@ -228,6 +228,10 @@ one_of!(
     super::Composed, "\"on\", \"framed\" or \"off\"",
     "on" => Self::On, "framed" => Self::Framed, "off" => Self::Off,
 );
+one_of!(
+    super::identity::Renewal, "\"core\", \"exchange\" or \"off\"",
+    "core" => Self::Core, "exchange" => Self::Exchange, "off" => Self::Off,
+);
 one_of!(super::LogFormat, "\"json\" or \"human\"", "json" => Self::Json, "human" => Self::Human,);
 one_of!(
     tracing::Level, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",

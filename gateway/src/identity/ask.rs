@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hivematrix_platform::{Handle, SessionId, SessionRecord, UserClaims, unix_now};
+use hivematrix_platform::{Access, Handle, SessionId, SessionRecord, UserClaims, unix_now};
 use hivematrix_plugins::Caller;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
@@ -24,6 +24,7 @@ struct Reading {
     digest: [u8; 32],
     claims: Arc<UserClaims>,
     authorization: HeaderValue,
+    checked_at: Option<u64>,
     limit: u64,
     /// The line the caller had so far.
     line: Option<Arc<Line>>,
@@ -81,7 +82,10 @@ impl SessionView {
             return Ok(reading);
         }
         match (key, token) {
-            (Recognised::Handle(handle), _) => self.read_handle(handle).await,
+            (Recognised::Handle(handle), _) => {
+                let line = known.map(|known| known.proof.line.clone());
+                self.read_handle(handle, line).await
+            }
             (Recognised::Bearer(_), Some(token)) => self.read_bearer(key, token).await,
             (Recognised::Bearer(_), None) => Err(Refused::Unknown),
         }
@@ -93,16 +97,17 @@ impl SessionView {
         let Proof {
             key,
             digest,
+            checked_at,
             limit,
             ref line,
             ..
         } = known.proof;
         let before = self.before();
-        let session = self.versions.mark(line.session_key());
+        let session_key = known.session.key();
+        let session = self.versions.mark(&session_key);
         let own = line.own_key().map(|key| self.versions.mark(key));
-        let keys: Vec<&str> = std::iter::once(line.session_key())
-            .chain(line.own_key())
-            .map(|key| &**key)
+        let keys: Vec<&str> = std::iter::once(&*session_key)
+            .chain(line.own_key().map(|key| &**key))
             .collect();
         let mut values = self.store.get_many(&keys).await?.into_iter();
         let record = values.next().flatten();
@@ -118,13 +123,14 @@ impl SessionView {
             digest,
             claims: known.caller.claims.clone(),
             authorization: known.authorization.clone(),
+            checked_at,
             limit,
             line: Some(line.clone()),
             record,
         }))
     }
 
-    async fn read_handle(&self, handle: Handle) -> Result<Reading, Refused> {
+    async fn read_handle(&self, handle: Handle, line: Option<Arc<Line>>) -> Result<Reading, Refused> {
         let key = handle.key();
         let before = self.before();
         let own = self.versions.mark(&key);
@@ -143,9 +149,14 @@ impl SessionView {
             stamp: before.stamp(mark, Some(own)),
             digest: digest_of(&sealed),
             authorization: bearer(&session.jwt)?,
+            // Records of a version that did not renew do not say.
+            checked_at: session
+                .refresh_token
+                .is_some()
+                .then(|| session.checked_at.max(session.created_at)),
             limit: claims.exp.min(session.expires_at),
             claims: Arc::new(claims),
-            line: None,
+            line,
             record,
         })
     }
@@ -159,6 +170,7 @@ impl SessionView {
             stamp: before.stamp(mark, None),
             digest: [0; 32],
             authorization: bearer(token)?,
+            checked_at: None,
             limit: claims.exp,
             claims: Arc::new(claims),
             line: None,
@@ -186,6 +198,7 @@ impl SessionView {
             digest,
             claims,
             authorization,
+            checked_at,
             limit,
             line,
             record,
@@ -201,14 +214,15 @@ impl SessionView {
         }
         let session = claims.jti;
         // A line that was cut is cut for good; whoever is recognised again gets a new one.
-        let line = line.filter(|line| line.ended().is_none() && line.session == session);
-        let line = line.unwrap_or_else(|| Line::new(session, key, expires_at));
-        line.set_expires_at(expires_at);
+        let line = line.filter(|line| line.ended().is_none() && line.session() == session);
+        let line = line.unwrap_or_else(|| Line::new(session, key, Access::AnyUser));
+        line.confirmed(expires_at, checked_at);
         let caller = Caller { claims };
         let proof = Proof {
             key,
             stamp,
             digest,
+            checked_at,
             limit,
             line,
         };

@@ -33,6 +33,8 @@ pub(super) struct Proof {
     pub(super) stamp: Stamp,
     /// Hash of the gateway's own record, still sealed; zeros for a bearer.
     pub(super) digest: [u8; 32],
+    /// When the provider was last asked about the user, in Unix seconds; `None` if it cannot be asked again.
+    pub(super) checked_at: Option<u64>,
     /// The end that token and own record set, whatever Core's record says.
     pub(super) limit: u64,
     /// What the caller's live streams hang on.

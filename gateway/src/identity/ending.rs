@@ -30,8 +30,9 @@ impl SessionView {
         session: SessionId,
         token: &str,
         handle: Option<Handle>,
+        reason: Ended,
     ) -> Ending {
-        self.refuse(&session);
+        self.end(session, reason, false);
         let at_core = match core.revoke(token).await {
             Ok(()) => true,
             Err(error) => {

@@ -101,7 +101,7 @@ impl Login {
                 tracing::warn!(%error, "an earlier session could not be given an end");
             }
             sleep(grace).await;
-            view.end_session(&core, session.jti, &session.jwt, Some(old))
+            view.end_session(&core, session.jti, &session.jwt, Some(old), Ended::SignedOut)
                 .await;
         });
     }

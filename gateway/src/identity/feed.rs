@@ -106,28 +106,32 @@ impl SessionView {
         }
     }
 
-    /// Whether the session of a line still holds, and until when.
-    async fn confirm(&self, line: &Line) -> Result<(), Refused> {
+    /// Why the streams of a line must end, if they must.
+    async fn confirm(&self, line: &Arc<Line>) -> Result<Option<Ended>, Refused> {
         let _permit = self.checks.acquire().await;
         match (line.key, self.cache.peek(&line.key)) {
             (Recognised::Bearer(_), None) => {
-                let record = self.store.get(line.session_key()).await?;
+                let record = self.store.get(&line.session_key()).await?;
                 let now = unix_now();
-                let record = self.judge_record(line.session, record.as_deref(), now)?;
+                let record = self.judge_record(line.session(), record.as_deref(), now)?;
                 let expires_at = record.expires_at.min(line.expires_at());
                 if expires_at <= now {
-                    Err(Refused::Expired)
-                } else {
-                    Ok(())
+                    return Err(Refused::Expired);
                 }
+                let allowed = line.access.allows(record.user_data.permission_level);
+                Ok((!allowed).then_some(Ended::Forbidden))
             }
             (key, known) => {
-                let identity = self.ask(key, None, known).await?;
-                if identity.session != line.session {
-                    return Err(Refused::Revoked);
+                let mut identity = self.ask(key, None, known).await?;
+                // A handle stands for one login: another session behind it is the same one, exchanged. It is looked
+                // at again now that its end would be noticed.
+                while identity.session != line.session() {
+                    self.live.follow(line, identity.session);
+                    identity = self.ask(key, None, Some(identity)).await?;
                 }
-                line.set_expires_at(identity.expires_at);
-                Ok(())
+                line.confirmed(identity.expires_at, identity.proof.checked_at);
+                let allowed = line.access.allows(identity.claims().user.permission_level);
+                Ok((!allowed).then_some(Ended::Forbidden))
             }
         }
     }
@@ -152,8 +156,9 @@ async fn check(view: Weak<SessionView>, line: Arc<Line>) {
         let answer = view.confirm(&line).await;
         drop(view);
         let reason = match answer {
-            Ok(()) if line.checked(seen) => return,
-            Ok(()) => {
+            Ok(Some(reason)) => reason,
+            Ok(None) if line.checked(seen) => return,
+            Ok(None) => {
                 answered = Instant::now();
                 continue;
             }
@@ -167,7 +172,7 @@ async fn check(view: Weak<SessionView>, line: Arc<Line>) {
             }
         };
         if line.cut(reason) {
-            let (session, streams) = (line.session, line.streams());
+            let (session, streams) = (line.session(), line.streams());
             tracing::info!(?session, streams, reason = reason.reason(), "live streams cut");
         }
     }

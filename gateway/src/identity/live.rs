@@ -5,15 +5,18 @@
 //! for finding out that a session has ended (see `feed`) nor for closing the socket: whoever holds the
 //! [`LiveStream`] waits for [`LiveStream::ended`].
 //!
-//! All streams of one recognised caller hang on one [`Line`]. A line enters the registry with its first
+//! All streams of one recognised caller hang on one [`Line`], but for those behind doors that not everybody may pass:
+//! these have a line for each kind of door, so that a change of permission ends no more than it must. A line enters the registry with its first
 //! stream and stays there for a while after its last, so that a stream costs two atomic operations and not
 //! several locks: every request may be one.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
-use hivematrix_platform::SessionId;
+use hivematrix_platform::{Access, Handle, SessionId};
 use tokio_util::sync::CancellationToken;
 
 use super::caller::Recognised;
@@ -30,6 +33,8 @@ pub enum Ended {
     SignedOut = 3,
     /// The store could not be asked for so long that nobody knows whether the session still holds.
     Unchecked = 4,
+    /// Its user may not be there any more.
+    Forbidden = 5,
 }
 
 impl Ended {
@@ -40,6 +45,7 @@ impl Ended {
             Self::Expired => "expired",
             Self::SignedOut => "signed_out",
             Self::Unchecked => "unchecked",
+            Self::Forbidden => "permission",
         }
     }
 
@@ -50,6 +56,7 @@ impl Ended {
             Self::Expired => "session expired",
             Self::SignedOut => "signed out",
             Self::Unchecked => "session can't be checked at the moment",
+            Self::Forbidden => "permission withdrawn",
         }
     }
 
@@ -57,7 +64,7 @@ impl Ended {
     /// trying again later (1013).
     pub fn close_code(self) -> u16 {
         match self {
-            Self::Revoked | Self::Expired | Self::SignedOut => 1008,
+            Self::Revoked | Self::Expired | Self::SignedOut | Self::Forbidden => 1008,
             Self::Unchecked => 1013,
         }
     }
@@ -66,7 +73,7 @@ impl Ended {
 /// A stream that is watched for as long as this value lives.
 #[must_use = "a stream that is dropped is no longer watched"]
 pub struct LiveStream {
-    line: Arc<Line>,
+    pub(super) line: Arc<Line>,
 }
 
 impl LiveStream {
@@ -90,51 +97,88 @@ impl Drop for LiveStream {
 /// Set in [`Line::streams`] while the line is in the registry.
 const REGISTERED: u64 = 1 << 63;
 
-/// What all live streams of one recognised caller hang on.
+/// What all live streams of one recognised caller hang on that are behind doors of one kind.
 pub(super) struct Line {
-    pub(super) session: SessionId,
     pub(super) key: Recognised,
-    /// The store's keys it depends on: the session's and, with a handle, the gateway's own.
-    keys: Box<[Arc<str>]>,
+    /// Who may be where its streams lead.
+    pub(super) access: Access,
+    /// The session, and the store's key of Core's record; another one after an exchange.
+    session: ArcSwap<(SessionId, Arc<str>)>,
+    /// The store's key of the gateway's own record, with a handle.
+    own_key: Option<Arc<str>>,
     expires_at: AtomicU64,
+    /// Unix seconds; 0 where the provider cannot be asked again.
+    checked_at: AtomicU64,
     token: CancellationToken,
     reason: AtomicU8,
     /// How many streams there are, and [`REGISTERED`].
     streams: AtomicU64,
-    /// Held while the line enters or leaves the registry.
+    /// Held while the line enters, moves in or leaves the registry.
     registering: Mutex<()>,
     /// How many checks were asked for and not yet done.
     checks: AtomicU32,
+    /// The same caller's lines behind doors that not everybody may pass.
+    doors: Mutex<Vec<Arc<Line>>>,
 }
 
 impl Line {
-    /// A line for a caller, not yet in the registry.
-    pub(super) fn new(session: SessionId, key: Recognised, expires_at: u64) -> Arc<Self> {
-        let mut keys: Vec<Arc<str>> = vec![session.key().into()];
-        if let Recognised::Handle(handle) = key {
-            keys.push(handle.key().into());
-        }
+    /// A line for a caller, not yet in the registry and not yet confirmed.
+    pub(super) fn new(session: SessionId, key: Recognised, access: Access) -> Arc<Self> {
+        let own_key = match key {
+            Recognised::Handle(handle) => Some(handle.key().into()),
+            Recognised::Bearer(_) => None,
+        };
         Arc::new(Self {
-            session,
             key,
-            keys: keys.into(),
-            expires_at: AtomicU64::new(expires_at),
+            access,
+            session: ArcSwap::from_pointee((session, session.key().into())),
+            own_key,
+            expires_at: AtomicU64::new(0),
+            checked_at: AtomicU64::new(0),
             token: CancellationToken::new(),
             reason: AtomicU8::new(0),
             streams: AtomicU64::new(0),
             registering: Mutex::default(),
             checks: AtomicU32::new(0),
+            doors: Mutex::default(),
         })
     }
 
+    /// The caller's line behind a door: this one, if everybody may pass.
+    pub(super) fn behind(self: &Arc<Self>, access: Access) -> Arc<Self> {
+        if access == self.access {
+            return self.clone();
+        }
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        doors.retain(|line| line.ended().is_none());
+        if let Some(line) = doors.iter().find(|line| line.access == access) {
+            return line.clone();
+        }
+        let line = Self::new(self.session(), self.key, access);
+        line.expires_at.store(self.expires_at(), SeqCst);
+        line.checked_at.store(self.checked_at.load(SeqCst), SeqCst);
+        doors.push(line.clone());
+        line
+    }
+
+    /// Core's session.
+    pub(super) fn session(&self) -> SessionId {
+        self.session.load().0
+    }
+
     /// The store's key of Core's record.
-    pub(super) fn session_key(&self) -> &Arc<str> {
-        &self.keys[0]
+    pub(super) fn session_key(&self) -> Arc<str> {
+        self.session.load().1.clone()
     }
 
     /// The store's key of the gateway's own record, if there is one.
     pub(super) fn own_key(&self) -> Option<&Arc<str>> {
-        self.keys.get(1)
+        self.own_key.as_ref()
+    }
+
+    /// The store's keys it depends on.
+    fn keys(&self) -> impl Iterator<Item = Arc<str>> {
+        std::iter::once(self.session_key()).chain(self.own_key.clone())
     }
 
     /// Unix seconds, as last confirmed.
@@ -142,9 +186,10 @@ impl Line {
         self.expires_at.load(SeqCst)
     }
 
-    /// The session was confirmed, perhaps with another end.
-    pub(super) fn set_expires_at(&self, expires_at: u64) {
+    /// The session was confirmed, perhaps with another end, and the provider asked at some time.
+    pub(super) fn confirmed(&self, expires_at: u64, checked_at: Option<u64>) {
         self.expires_at.store(expires_at, SeqCst);
+        self.checked_at.store(checked_at.unwrap_or(0), SeqCst);
     }
 
     /// Ends all streams, now and to come; the first reason stands. True if this call did it.
@@ -164,6 +209,7 @@ impl Line {
             2 => Some(Ended::Expired),
             3 => Some(Ended::SignedOut),
             4 => Some(Ended::Unchecked),
+            5 => Some(Ended::Forbidden),
             _ => None,
         }
     }
@@ -207,8 +253,8 @@ impl LiveStreams {
     fn register(&self, line: &Arc<Line>) {
         let _held = line.registering.lock().unwrap_or_else(PoisonError::into_inner);
         if line.streams.load(SeqCst) & REGISTERED == 0 {
-            for key in &line.keys {
-                self.by_key.entry(key.clone()).or_default().push(line.clone());
+            for key in line.keys() {
+                self.by_key.entry(key).or_default().push(line.clone());
             }
             line.streams.fetch_or(REGISTERED, SeqCst);
         }
@@ -224,13 +270,30 @@ impl LiveStreams {
                 .compare_exchange(REGISTERED, 0, SeqCst, SeqCst)
                 .is_ok()
             {
-                for key in &line.keys {
-                    self.by_key.remove_if_mut(key, |_, lines| {
-                        lines.retain(|other| !Arc::ptr_eq(other, &line));
-                        lines.is_empty()
-                    });
+                for key in line.keys() {
+                    self.forget(&key, &line);
                 }
             }
+        }
+    }
+
+    fn forget(&self, key: &str, line: &Arc<Line>) {
+        self.by_key.remove_if_mut(key, |_, lines| {
+            lines.retain(|other| !Arc::ptr_eq(other, line));
+            lines.is_empty()
+        });
+    }
+
+    /// A line's session has been exchanged for another. Whoever calls this looks at that one once more afterwards.
+    pub(super) fn follow(&self, line: &Arc<Line>, session: SessionId) {
+        let _held = line.registering.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = line.session.swap(Arc::new((session, session.key().into())));
+        if line.streams.load(SeqCst) & REGISTERED != 0 {
+            self.by_key
+                .entry(line.session_key())
+                .or_default()
+                .push(line.clone());
+            self.forget(&old.1, line);
         }
     }
 
@@ -249,116 +312,42 @@ impl LiveStreams {
 
     /// Every registered line once.
     pub(super) fn all(&self) -> Vec<Arc<Line>> {
-        let of_session =
-            |entry: &dashmap::mapref::multiple::RefMulti<'_, Arc<str>, Vec<Arc<Line>>>| -> Vec<_> {
-                entry
-                    .value()
-                    .iter()
-                    .filter(|line| line.session_key() == entry.key())
-                    .cloned()
-                    .collect()
-            };
-        self.by_key.iter().flat_map(|entry| of_session(&entry)).collect()
+        self.those(|_| true)
     }
 
     /// The lines with streams whose session's time, as far as known, is over at `now`.
     pub(super) fn due(&self, now: u64) -> Vec<Arc<Line>> {
-        let mut lines = self.all();
-        lines.retain(|line| line.expires_at() <= now && line.streams() > 0 && line.ended().is_none());
-        lines
+        self.those(|line| line.expires_at() <= now && line.streams() > 0 && line.ended().is_none())
+    }
+
+    /// The handles with streams whose user the provider was not asked about since `before`, and when it was.
+    pub(super) fn checked_before(&self, before: u64) -> HashMap<Handle, u64> {
+        let late = self.those(|line| {
+            (1..=before).contains(&line.checked_at.load(SeqCst))
+                && line.streams() > 0
+                && line.ended().is_none()
+        });
+        let handles = late.iter().filter_map(|line| match line.key {
+            Recognised::Handle(handle) => Some((handle, line.checked_at.load(SeqCst))),
+            Recognised::Bearer(_) => None,
+        });
+        handles.collect()
+    }
+
+    fn those(&self, wanted: impl Fn(&Line) -> bool) -> Vec<Arc<Line>> {
+        let mut found = Vec::new();
+        for entry in &self.by_key {
+            // Each is registered under two keys; this one is Core's.
+            let of_session = entry
+                .value()
+                .iter()
+                .filter(|line| line.session.load().1 == *entry.key());
+            found.extend(of_session.filter(|line| wanted(line)).cloned());
+        }
+        found
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::*;
-    use hivematrix_platform::Handle;
-
-    fn line() -> Arc<Line> {
-        Line::new(SessionId::generate(), Recognised::Handle(Handle::generate()), 100)
-    }
-
-    #[test]
-    fn a_line_is_known_by_its_session_and_its_handle_while_it_has_streams() {
-        let streams = LiveStreams::default();
-        let line = line();
-        let one = streams.add(&line);
-        let two = streams.add(&line);
-        assert_eq!(streams.count(), 2);
-        let keys = [line.session_key(), line.own_key().unwrap()];
-        assert!(keys.iter().all(|key| streams.under(key).len() == 1));
-        drop(one);
-        streams.sweep();
-        assert_eq!(streams.count(), 1);
-        assert!(keys.iter().all(|key| streams.under(key).len() == 1));
-        drop(two);
-        streams.sweep();
-        assert_eq!(streams.count(), 0);
-        assert!(streams.by_key.is_empty());
-        let _three = streams.add(&line);
-        assert!(keys.iter().all(|key| streams.under(key).len() == 1));
-    }
-
-    #[test]
-    fn a_stream_that_comes_while_the_registry_is_swept_is_found_again() {
-        let streams = LiveStreams::default();
-        let line = line();
-        std::thread::scope(|scope| {
-            let sweeper = scope.spawn(|| (0..2_000).for_each(|_| streams.sweep()));
-            let adder = || {
-                for _ in 0..2_000 {
-                    let stream = streams.add(&line);
-                    assert!(!streams.under(line.session_key()).is_empty());
-                    assert!(!streams.under(line.own_key().unwrap()).is_empty());
-                    drop(stream);
-                }
-            };
-            let adders = [scope.spawn(adder), scope.spawn(adder)];
-            for adder in adders {
-                adder.join().unwrap();
-            }
-            sweeper.join().unwrap();
-        });
-        streams.sweep();
-        assert!(streams.by_key.is_empty());
-    }
-
-    #[test]
-    fn the_first_reason_for_ending_stands() {
-        let streams = LiveStreams::default();
-        let line = line();
-        let stream = streams.add(&line);
-        assert_eq!(stream.reason(), None);
-        assert!(!stream.ended().is_cancelled());
-        assert!(line.cut(Ended::SignedOut));
-        assert!(!line.cut(Ended::Revoked));
-        assert_eq!(stream.reason(), Some(Ended::SignedOut));
-        assert!(stream.ended().is_cancelled());
-        assert_eq!(streams.add(&line).reason(), Some(Ended::SignedOut));
-    }
-
-    #[test]
-    fn streams_are_due_when_their_time_is_over() {
-        let streams = LiveStreams::default();
-        let line = line();
-        let stream = streams.add(&line);
-        assert_eq!(streams.due(99).len(), 0);
-        assert_eq!(streams.due(100).len(), 1);
-        line.set_expires_at(200);
-        assert_eq!(streams.due(100).len(), 0);
-        drop(stream);
-        assert_eq!(streams.due(300).len(), 0);
-    }
-
-    #[test]
-    fn a_wish_that_comes_during_a_check_is_not_lost() {
-        let line = line();
-        assert!(line.wants_check());
-        let seen = line.checks();
-        assert!(!line.wants_check());
-        assert!(!line.checked(seen));
-        assert!(line.checked(line.checks()));
-        assert!(line.wants_check());
-    }
-}
+#[path = "tests/lines.rs"]
+mod lines;

@@ -19,6 +19,7 @@ use super::marks::Marks;
 use super::oidc::Oidc;
 use super::provider_logout::ProviderLogout;
 use super::record::{AttemptRecord, OpenAttempt, Records};
+use super::renewal::{Parts, Renewal, RenewalSettings};
 use super::return_path::ReturnPath;
 use super::user_sessions::UserSessions;
 use super::view::SessionView;
@@ -125,6 +126,19 @@ impl Login {
             store,
             sealing,
         })
+    }
+
+    /// What renews the sessions that these logins begin.
+    pub fn renewal(&self, settings: RenewalSettings) -> Arc<Renewal> {
+        let parts = Parts {
+            provider: self.provider.clone(),
+            core: self.core.clone(),
+            verifier: self.verifier.clone(),
+            view: self.view.clone(),
+            records: self.records.clone(),
+            lists: self.user_sessions.clone(),
+        };
+        Renewal::new(parts, settings)
     }
 
     /// What carries out the provider's own logouts of sessions that these logins begin on these origins.

@@ -10,6 +10,7 @@ use hivematrix_platform::{CoreClient, Handle, SealingKeys, Store};
 
 use super::caller::Refused;
 use super::endpoints::Endpoints;
+use super::live::Ended;
 use super::record::{RecordError, Records};
 use super::view::SessionView;
 use crate::config::{Config, Origin, Provider};
@@ -88,7 +89,7 @@ impl Logout {
         };
         let ending = self
             .view
-            .end_session(&self.core, session, &token, Some(*handle))
+            .end_session(&self.core, session, &token, Some(*handle), Ended::SignedOut)
             .await;
         Ok(SignedOut {
             at_core: ending.at_core,

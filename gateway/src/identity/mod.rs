@@ -11,9 +11,11 @@
 //! | signing in | [`Login`] in `login`, its last step in `establish`; attempts in `attempts`, the provider in `oidc` and `endpoints` |
 //! | signing out | [`Logout`] in `logout`, what it does to the session in `ending` |
 //! | the provider says that somebody was signed out | [`ProviderLogout`] in `provider_logout`, its tokens in `logout_token`, for logins under way `marks` |
+//! | a session that is used goes on | [`Renewal`] in `renewal`, the provider's part of it in `refresh`, Core's in `renewed_token` |
 //! | what a browser carries | [`cookies`], [`ReturnPath`] |
 //! | what the store holds of ours | `record`, lists of a user's sessions in `user_sessions` |
 
+mod access_token;
 mod answer;
 mod ask;
 mod attempts;
@@ -36,7 +38,10 @@ mod oidc;
 mod provider_keys;
 mod provider_logout;
 mod record;
+mod refresh;
 mod refusals;
+mod renewal;
+mod renewed_token;
 mod return_path;
 #[cfg(test)]
 mod tests;
@@ -56,5 +61,6 @@ pub use login_settings::LoginSettings;
 pub use logout::{Logout, SignedOut};
 pub use logout_token::LogoutRefused;
 pub use provider_logout::ProviderLogout;
+pub use renewal::{Renewal, RenewalSettings};
 pub use return_path::{NotLocal, ReturnPath};
 pub use view::{SessionView, ViewSettings};

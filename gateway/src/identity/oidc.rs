@@ -20,7 +20,8 @@ use openidconnect::{
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use super::back_channel::BackChannel;
+use super::access_token::is_for_us;
+use super::back_channel::{BackChannel, OnBehalfOf};
 use super::endpoints::Endpoints;
 use super::login_error::LoginError;
 use super::provider_keys::ProviderKeys;
@@ -29,7 +30,7 @@ use crate::config::{Origin, Provider};
 /// How far the provider's clock may be ahead of ours, in seconds.
 const CLOCK_SKEW: i64 = 60;
 
-type Client =
+pub(super) type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
 
 /// The configured provider.
@@ -59,8 +60,8 @@ pub(super) struct SignedIn {
 }
 
 /// What is taken from a verified ID token.
-struct Verified {
-    sub: String,
+pub(super) struct Verified {
+    pub(super) sub: String,
     sid: Option<String>,
     issued_at: u64,
 }
@@ -102,7 +103,7 @@ impl Oidc {
         self.endpoints.issuer(origin)
     }
 
-    fn client(&self, origin: &Origin, keys: &CoreJsonWebKeySet) -> Result<Client, LoginError> {
+    pub(super) fn client(&self, origin: &Origin, keys: &CoreJsonWebKeySet) -> Result<Client, LoginError> {
         let settings = &self.endpoints.settings;
         let misconfigured =
             |error: url::ParseError| LoginError::ProviderDown(format!("its address: {error}"));
@@ -119,6 +120,11 @@ impl Oidc {
                 .set_token_uri(token)
                 .set_redirect_uri(redirect),
         )
+    }
+
+    /// Calls that tell the provider its public address, for browsers that use `origin`.
+    pub(super) fn on_behalf_of(&self, origin: &Origin) -> OnBehalfOf<'_> {
+        self.back_channel.on_behalf_of(self.endpoints.forwarded(origin))
     }
 
     /// The request that begins a login on `origin`: code flow with PKCE (S256) and a nonce.
@@ -160,7 +166,7 @@ impl Oidc {
         nonce: String,
     ) -> Result<SignedIn, LoginError> {
         let client = self.client(origin, &self.keys.current())?;
-        let channel = self.back_channel.on_behalf_of(self.endpoints.forwarded(origin));
+        let channel = self.on_behalf_of(origin);
         let answer = client
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier))
@@ -170,7 +176,7 @@ impl Oidc {
         let id_token = answer.id_token().ok_or_else(|| invalid("there is none"))?;
         let access_token = answer.access_token();
         let verified = self
-            .verify(origin, id_token, access_token, Nonce::new(nonce))
+            .verify(origin, id_token, access_token, Some(Nonce::new(nonce)))
             .await?;
         Ok(SignedIn {
             sub: verified.sub,
@@ -182,18 +188,24 @@ impl Oidc {
         })
     }
 
-    /// Verifies the ID token, with fresh keys if need be, and that the access token belongs to it.
-    async fn verify(
+    /// Verifies the ID token, with fresh keys if need be, and that the access token belongs to it. One that was not
+    /// asked for by a browser needs no nonce.
+    pub(super) async fn verify(
         &self,
         origin: &Origin,
         id_token: &CoreIdToken,
         access_token: &AccessToken,
-        nonce: Nonce,
+        nonce: Option<Nonce>,
     ) -> Result<Verified, LoginError> {
         let keys = self.keys.current();
         let check = |keys: &CoreJsonWebKeySet| {
             let client = self.client(origin, keys)?;
-            Ok::<_, LoginError>(self.check(id_token, access_token, &client.id_token_verifier(), &nonce))
+            Ok::<_, LoginError>(self.check(
+                id_token,
+                access_token,
+                &client.id_token_verifier(),
+                nonce.as_ref(),
+            ))
         };
         match check(&keys)? {
             Err(ClaimsVerificationError::SignatureVerification(_)) => {
@@ -210,13 +222,16 @@ impl Oidc {
         id_token: &CoreIdToken,
         access_token: &AccessToken,
         verifier: &CoreIdTokenVerifier<'_>,
-        nonce: &Nonce,
+        nonce: Option<&Nonce>,
     ) -> Result<Verified, ClaimsVerificationError> {
         let skewed = |seconds: i64| (seconds > now() + CLOCK_SKEW).then(|| "issued in the future".to_owned());
         let verifier = verifier
             .clone()
             .set_issue_time_verifier_fn(|issued| skewed(issued.timestamp()).map_or(Ok(()), Err));
-        let claims = id_token.claims(&verifier, nonce)?;
+        let claims = match nonce {
+            Some(nonce) => id_token.claims(&verifier, nonce)?,
+            None => id_token.claims(&verifier, |_: Option<&Nonce>| Ok(()))?,
+        };
         let client_id = &self.endpoints.settings.client_id;
         if claims
             .authorized_party()
@@ -248,7 +263,7 @@ fn sid_of(id_token: &str) -> Option<String> {
     serde_json::from_slice::<Sid>(&payload).ok()?.sid
 }
 
-fn invalid(why: &str) -> LoginError {
+pub(super) fn invalid(why: &str) -> LoginError {
     LoginError::IdTokenInvalid(why.to_owned())
 }
 
@@ -256,7 +271,7 @@ fn now() -> i64 {
     i64::try_from(hivematrix_platform::unix_now()).unwrap_or(i64::MAX)
 }
 
-fn refusal<E, T>(error: RequestTokenError<E, T>) -> LoginError
+pub(super) fn refusal<E, T>(error: RequestTokenError<E, T>) -> LoginError
 where
     E: std::error::Error + 'static,
     T: openidconnect::ErrorResponse + 'static,
@@ -293,97 +308,5 @@ fn is_bound(
         _ => Err(ClaimsVerificationError::Other(
             "at_hash does not match the access token".to_owned(),
         )),
-    }
-}
-
-/// The claims of an access token that say for whom it is. It came over the back channel, so its signature
-/// need not be looked at.
-#[derive(Deserialize)]
-struct Audience {
-    #[serde(default)]
-    azp: Option<String>,
-    #[serde(default)]
-    aud: OneOrMany,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Default for OneOrMany {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
-/// An access token must have been issued to this client. One that cannot be read is accepted only if the ID
-/// token vouches for it.
-fn is_for_us(token: &str, client_id: &str, bound: bool) -> Result<(), &'static str> {
-    let mut parts = token.split('.');
-    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return if bound {
-            Ok(())
-        } else {
-            Err("the access token is opaque and nothing vouches for it")
-        };
-    };
-    let payload = BASE64_URL_SAFE_NO_PAD
-        .decode(payload)
-        .map_err(|_| "the access token cannot be read")?;
-    let audience: Audience =
-        serde_json::from_slice(&payload).map_err(|_| "the access token cannot be read")?;
-    let named = match &audience.aud {
-        OneOrMany::One(one) => one == client_id,
-        OneOrMany::Many(many) => many.iter().any(|one| one == client_id),
-    };
-    match audience.azp {
-        Some(party) if party == client_id => Ok(()),
-        None if named => Ok(()),
-        Some(_) | None => Err("the access token is for another client"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn token(claims: &serde_json::Value) -> String {
-        format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
-    }
-
-    #[test]
-    fn an_access_token_for_another_client_is_refused() {
-        for (claims, good) in [
-            (serde_json::json!({"azp": "core-client", "aud": "account"}), true),
-            (
-                serde_json::json!({"azp": "core-client", "aud": ["account", "x"]}),
-                true,
-            ),
-            (serde_json::json!({"azp": "core-client"}), true),
-            (serde_json::json!({"aud": "core-client"}), true),
-            (serde_json::json!({"aud": ["x", "core-client"]}), true),
-            (serde_json::json!({"azp": "other", "aud": ["core-client"]}), false),
-            (serde_json::json!({"azp": "", "aud": ["core-client"]}), false),
-            (serde_json::json!({"aud": ["other"]}), false),
-            (serde_json::json!({}), false),
-            (serde_json::json!({"aud": 7}), false),
-        ] {
-            assert_eq!(
-                is_for_us(&token(&claims), "core-client", true).is_ok(),
-                good,
-                "{claims}"
-            );
-        }
-        assert!(is_for_us("a.!.b", "core-client", true).is_err());
-    }
-
-    #[test]
-    fn an_opaque_access_token_needs_an_id_token_that_vouches_for_it() {
-        assert!(is_for_us("opaque", "core-client", true).is_ok());
-        assert!(is_for_us("opaque", "core-client", false).is_err());
     }
 }

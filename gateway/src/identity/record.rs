@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::return_path::ReturnPath;
 
+/// How often a record that others write at the same time is tried.
+const TRIES: usize = 8;
+
 /// The gateway's side of a session: `hm:session:<hash of the handle>` (platform README §4).
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct GatewaySession {
@@ -132,6 +135,35 @@ impl Records {
         let key = handle.key();
         let sealed = self.seal(&key, session)?;
         Ok(self.store.put(&key, &sealed, ttl).await?)
+    }
+
+    /// Changes the gateway's side of a session that was read as `sealed`, and gives it `ttl` to live, where that is
+    /// given; returns it as it is then. `None` if it is gone: it is never brought back. `change` may be called several
+    /// times, each time on what is there by then.
+    pub(super) async fn change(
+        &self,
+        key: &str,
+        mut sealed: Vec<u8>,
+        ttl: Option<Duration>,
+        change: impl Fn(&mut GatewaySession),
+    ) -> Result<Option<(Vec<u8>, GatewaySession)>, RecordError> {
+        for _ in 0..TRIES {
+            let mut session = self.open(key, &sealed).ok_or(RecordError::Unreadable)?;
+            change(&mut session);
+            let fresh = self.seal(key, &session)?;
+            let written = match ttl {
+                Some(ttl) => self.store.replace_for(key, &sealed, &fresh, ttl).await?,
+                None => self.store.replace(key, &sealed, &fresh).await?,
+            };
+            if written {
+                return Ok(Some((fresh, session)));
+            }
+            match self.store.get(key).await? {
+                Some(now) => sealed = now,
+                None => return Ok(None),
+            }
+        }
+        Err(StoreError::Refused("a session is written by too many at once".to_owned()).into())
     }
 
     /// The gateway's side of a session.

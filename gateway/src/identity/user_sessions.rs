@@ -81,7 +81,8 @@ impl UserSessions {
                 .and_then(|sealed| self.records.open(key, sealed))
                 .unwrap_or_default();
             let now = unix_now();
-            list.retain(|session| session.expires_at > now);
+            // One that was exchanged takes its predecessor's place.
+            list.retain(|other| other.expires_at > now && other.own_key != session.own_key);
             if list.len() >= self.limit {
                 list = self.still_there(list).await?;
             }

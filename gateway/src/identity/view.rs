@@ -12,7 +12,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use hivematrix_platform::{Handle, SealingKeys, SessionId, Sessions, Store, TokenError, Verifier, unix_now};
+use hivematrix_platform::{
+    Access, Handle, SealingKeys, SessionId, Sessions, Store, TokenError, Verifier, unix_now,
+};
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -130,20 +132,25 @@ impl SessionView {
         }
     }
 
-    /// Watches a stream of this caller: when the session ends, so does the stream. If anything was announced
+    /// Watches a stream of this caller: when the session ends, so does the stream, and when the caller is none any more
+    /// whom `access` lets in. If anything was announced
     /// about the session since the caller was recognised, or there is no feed, the store is asked once more
     /// after registering, so that no end is missed. Otherwise this costs next to nothing.
     ///
     /// # Errors
     /// [`Refused`], if the session has ended, or nobody can tell.
-    pub async fn watch(&self, identity: &Arc<Identity>) -> Result<LiveStream, Refused> {
+    pub async fn watch(&self, identity: &Arc<Identity>, access: Access) -> Result<LiveStream, Refused> {
         let mut identity = identity.clone();
         loop {
-            let stream = self.live.add(&identity.proof.line);
+            let stream = self.live.add(&identity.proof.line.behind(access));
             if self.is_fresh(&identity) {
                 return Ok(stream);
             }
             let again = Box::pin(self.ask(identity.proof.key, None, Some(identity.clone()))).await?;
+            if !access.allows(again.claims().user.permission_level) {
+                stream.line.cut(Ended::Forbidden);
+                return Ok(stream);
+            }
             if Arc::ptr_eq(&again.proof.line, &identity.proof.line) {
                 return Ok(stream);
             }
@@ -153,12 +160,12 @@ impl SessionView {
 
     /// As [`SessionView::watch`], but the store is asked in the background: for requests whose answer is not
     /// expected to go on, yet may. Never waits; cheap enough for every request.
-    pub fn watch_in_background(self: &Arc<Self>, identity: &Arc<Identity>) -> LiveStream {
-        let line = &identity.proof.line;
-        let stream = self.live.add(line);
+    pub fn watch_in_background(self: &Arc<Self>, identity: &Arc<Identity>, access: Access) -> LiveStream {
+        let line = identity.proof.line.behind(access);
+        let stream = self.live.add(&line);
         // Without a feed all streams are looked at every few seconds anyway.
         if self.store.feed_epoch().is_some() && !self.is_fresh(identity) {
-            self.check_soon(vec![line.clone()]);
+            self.check_soon(vec![line]);
         }
         stream
     }

@@ -35,7 +35,10 @@ pub(crate) async fn authenticate(
     }
     let found = match credentials {
         Credentials::None => Err(Refusal::LoginNeeded("no_session")),
-        Credentials::Cookie(handle) => gateway.view.by_handle(&handle).await.map_err(refusal),
+        Credentials::Cookie(handle) => match gateway.view.by_handle(&handle).await {
+            Ok(identity) => gateway.renewal.fresh(identity).await.map_err(refusal),
+            Err(refused) => Err(refusal(refused)),
+        },
         Credentials::Bearer(_) if !context.snapshot.config.sessions.legacy_bearer => {
             Err(Refusal::LoginNeeded("bearer_not_accepted"))
         }

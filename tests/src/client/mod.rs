@@ -29,6 +29,7 @@ const REDIRECTS: usize = 15;
 pub struct Client {
     http: reqwest::Client,
     origin: Url,
+    wire: Wire,
     jar: Arc<Mutex<Jar>>,
 }
 
@@ -55,6 +56,7 @@ impl Client {
         Self {
             http: builder.build().expect("an HTTP client"),
             origin,
+            wire: wire.clone(),
             jar: Arc::default(),
         }
     }
@@ -84,7 +86,17 @@ impl Client {
         Self {
             http: self.http.clone(),
             origin: self.origin.clone(),
+            wire: self.wire.clone(),
             jar: Arc::default(),
+        }
+    }
+
+    /// The same browser, cookies and all, as it finds the gateway at another address.
+    #[must_use]
+    pub fn with_gateway(&self, address: std::net::SocketAddr) -> Self {
+        Self {
+            jar: self.jar.clone(),
+            ..Self::new(self.origin.clone(), address, &self.wire)
         }
     }
 

@@ -1,5 +1,6 @@
 //! The provider through a real socket, as browsers and a gateway in front of it use it.
 
+mod admin;
 mod authorize;
 mod logout;
 mod tokens;

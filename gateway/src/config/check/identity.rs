@@ -1,5 +1,7 @@
 //! Checks `[sessions]`, `[provider]` and `[codex]`.
 
+use std::time::Duration;
+
 use hivematrix_platform::SealingKeys;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -7,10 +9,11 @@ use url::Url;
 use super::super::file::{self, RedisUrl, Secret, redis_address};
 use super::super::identity::{
     Codex, DEFAULT_CACHE_ENTRIES, DEFAULT_CLIENT_ID, DEFAULT_CODEX_DEADLINE, DEFAULT_CODEX_TIMEOUT,
-    DEFAULT_LIFETIME, DEFAULT_PUBLIC_PATH, DEFAULT_REALM, Provider, SealingKeysSource, Sessions, StoreChoice,
-    default_scopes,
+    DEFAULT_LIFETIME, DEFAULT_PUBLIC_PATH, DEFAULT_REALM, DEFAULT_RECHECK_WITHIN, Provider, Renewal,
+    SealingKeysSource, Sessions, StoreChoice, default_scopes,
 };
 use super::super::problem::Place;
+use super::super::quantity::Period;
 use super::super::read::{Leaf as _, Written};
 use super::super::server::{Server, is_loopback_host};
 use super::super::service::Service;
@@ -20,6 +23,8 @@ use super::{Checker, DOORS, first_segment, or};
 
 /// Where Redis is unless told otherwise: database 0, which the Python Core uses too (platform README §4).
 const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379/0";
+/// Longest time between two looks at a session: well below the hour of its token.
+const LONGEST_RECHECK: Duration = Duration::from_secs(50 * 60);
 const DEFAULT_BACKEND: &str = "http://localhost:8080";
 
 impl Checker<'_> {
@@ -51,14 +56,28 @@ impl Checker<'_> {
             (StoreKind::Redis, Some(url)) => StoreChoice::Redis(url?),
             (StoreKind::Redis, None) => StoreChoice::Redis(SecretString::from(DEFAULT_REDIS)),
         };
+        let recheck_within = self.recheck_within(sessions.recheck_within);
         Some(Sessions {
             store,
             sealing_keys: sealing_keys?,
             lifetime: or(sessions.lifetime, DEFAULT_LIFETIME),
+            renewal: or(sessions.renewal, Renewal::Core),
+            recheck_within,
             cache_entries: or(sessions.cache_entries, DEFAULT_CACHE_ENTRIES),
             strict: or(sessions.strict, false),
             legacy_bearer: or(sessions.legacy_bearer, false),
         })
+    }
+
+    /// A session has to be renewed before Core's token ends; that is an hour.
+    fn recheck_within(&mut self, written: Option<Written<Period>>) -> Duration {
+        if let Some(written) = &written
+            && written.value.0 > LONGEST_RECHECK
+        {
+            let message = "a session would end before it is renewed: Core's tokens are good for an hour";
+            self.report(written.problem(message).help("at most \"50m\""));
+        }
+        or(written, DEFAULT_RECHECK_WITHIN)
     }
 
     fn sealing_keys(&mut self, written: &Written<Secret>) -> Option<SealingKeysSource> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hivematrix_platform::{SessionId, Sessions, Store as _};
+use hivematrix_platform::{Access, SessionId, Sessions, Store as _};
 
 use super::eventually;
 use super::outside::{Core, ORIGIN};
@@ -41,7 +41,7 @@ async fn signing_out_ends_the_session_everywhere() {
     let alice = signed_in().await;
     let site = &alice.site;
     let identity = site.view.by_handle(&alice.handle).await.unwrap();
-    let stream = site.view.watch(&identity).await.unwrap();
+    let stream = site.view.watch(&identity, Access::AnyUser).await.unwrap();
     let ended = site.logout.end(&site.origin, &alice.handle).await.unwrap();
     assert!(ended.at_core && ended.in_store && ended.record_removed);
     assert_eq!(stream.reason(), Some(Ended::SignedOut));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hivematrix_platform::{Store as _, unix_now};
+use hivematrix_platform::{Access, Store as _, unix_now};
 
 use super::world::{Known, World};
 use super::{eventually, passed};
@@ -11,7 +11,7 @@ use crate::identity::{Ended, LiveStream, Refused, ViewSettings};
 
 async fn stream(world: &World, known: &Known) -> LiveStream {
     let identity = world.ask(known).await.unwrap();
-    world.view.watch(&identity).await.unwrap()
+    world.view.watch(&identity, Access::AnyUser).await.unwrap()
 }
 
 async fn end_of(stream: &LiveStream) -> Option<Ended> {
@@ -45,7 +45,7 @@ async fn a_bearers_stream_is_cut_as_well() {
     let world = World::new();
     let alice = world.session("alice").await;
     let identity = world.view.by_bearer(&alice.jwt).await.unwrap();
-    let stream = world.view.watch(&identity).await.unwrap();
+    let stream = world.view.watch(&identity, Access::AnyUser).await.unwrap();
     world.sessions.revoke(&alice.session).await.unwrap();
     assert_eq!(end_of(&stream).await, Some(Ended::Revoked));
 }
@@ -90,9 +90,12 @@ async fn a_revocation_between_recognising_and_watching_is_not_missed() {
     let identity = world.ask(&alice).await.unwrap();
     world.sessions.revoke(&alice.session).await.unwrap();
     world.feed_is_read().await;
-    let stream = world.view.watch_in_background(&identity);
+    let stream = world.view.watch_in_background(&identity, Access::AnyUser);
     assert_eq!(end_of(&stream).await, Some(Ended::Revoked));
-    assert!(matches!(world.view.watch(&identity).await, Err(Refused::Revoked)));
+    assert!(matches!(
+        world.view.watch(&identity, Access::AnyUser).await,
+        Err(Refused::Revoked)
+    ));
     assert!(world.view.recheck(&identity).await.is_err());
 }
 
@@ -109,8 +112,8 @@ async fn a_revocation_during_the_check_after_registering_is_not_missed() {
         let view = world.view.clone();
         let watching = tokio::spawn(async move {
             match in_background {
-                true => Ok(view.watch_in_background(&identity)),
-                false => view.watch(&identity).await,
+                true => Ok(view.watch_in_background(&identity, Access::AnyUser)),
+                false => view.watch(&identity, Access::AnyUser).await,
             }
         });
         hold.reached().await;
@@ -135,8 +138,8 @@ async fn whenever_a_revocation_comes_a_registered_stream_ends() {
         let watching = tokio::spawn(async move {
             tokio::time::sleep(Duration::from_micros((round * 7) % 300)).await;
             match round % 2 {
-                0 => Some(view.watch_in_background(&identity)),
-                _ => view.watch(&identity).await.ok(),
+                0 => Some(view.watch_in_background(&identity, Access::AnyUser)),
+                _ => view.watch(&identity, Access::AnyUser).await.ok(),
             }
         });
         tokio::time::sleep(Duration::from_micros((round * 13) % 300)).await;
@@ -207,7 +210,7 @@ async fn a_stream_survives_a_short_outage_of_the_store_and_not_a_long_one() {
     world.store.set_down(false);
     // The session itself is as good as before: new streams live.
     let identity = world.ask(&alice).await.unwrap();
-    let again = world.view.watch(&identity).await.unwrap();
+    let again = world.view.watch(&identity, Access::AnyUser).await.unwrap();
     a_while().await;
     assert_eq!(again.reason(), None);
 }
