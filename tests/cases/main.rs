@@ -19,6 +19,7 @@ mod answers;
 mod backchannel;
 mod bearer;
 mod browser;
+mod codex;
 mod composition;
 mod compression;
 mod corpus;

@@ -6,7 +6,7 @@ use hivematrix_tests::{Browser, Part, Stack};
 use crate::browser::sign_in;
 
 /// The name and the path of pages that an address alone leads to, for an administrator.
-const PAGES: [(&str, &str); 19] = [
+const PAGES: [(&str, &str); 26] = [
     ("codex", "codex/"),
     ("codex-nothing-found", "codex/companies?search=zzzz"),
     ("codex-new-company", "codex/companies/new"),
@@ -15,6 +15,13 @@ const PAGES: [(&str, &str); 19] = [
     ("codex-delete-company", "codex/companies/1/delete"),
     ("codex-new-contact", "codex/companies/1/contacts/new"),
     ("codex-edit-contact", "codex/companies/1/contacts/1/edit"),
+    ("codex-new-asset", "codex/companies/1/assets/new"),
+    ("codex-delete-asset", "codex/companies/1/assets/1/delete"),
+    ("codex-contacts", "codex/contacts"),
+    ("codex-assets", "codex/assets"),
+    ("codex-import", "codex/import"),
+    ("codex-agents", "codex/agents"),
+    ("codex-pull", "codex/pull"),
     ("codex-refusal", "codex/companies/987654321"),
     ("settings", "codex/settings"),
     ("template", "template/"),

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A configuration has problems: the whole report; exit status 64.
     Configuration(Problems),
+    /// A check has found something, one line each; exit status 1.
+    Findings(String),
     /// Something outside stood in the way; exit status 1.
     Outside(String),
 }
@@ -29,7 +31,7 @@ impl Failure {
     pub(crate) const fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Configuration(_) => USAGE,
-            Self::Outside(_) => 1,
+            Self::Outside(_) | Self::Findings(_) => 1,
         }
     }
 }
@@ -38,6 +40,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(sentence) | Self::Outside(sentence) => write!(f, "hivematrix: {sentence}"),
+            Self::Findings(lines) => f.write_str(lines),
             // As it is, so that every line begins with the place that editors jump to.
             Self::Configuration(problems) => f.write_str(problems.to_string().trim_end()),
         }

@@ -15,6 +15,7 @@ mod parts;
 mod private_file;
 mod ready;
 mod runtime;
+mod service;
 mod signals;
 
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use commands::{
     check, codex, core, demo as demo_command, doctor as doctor_command, gateway, helm, idp, keycloak, keys,
-    template,
+    service as service_command, template,
 };
 use failure::{Failure, USAGE};
 
@@ -57,6 +58,7 @@ enum Command {
     Helm(helm::Args),
     Idp(idp::Args),
     Keycloak(keycloak::Args),
+    Service(service_command::Args),
 }
 
 impl Command {
@@ -73,6 +75,7 @@ impl Command {
             Self::Helm(args) => args.run(),
             Self::Idp(args) => args.run(),
             Self::Keycloak(args) => args.run(),
+            Self::Service(args) => args.run(),
         }
     }
 }

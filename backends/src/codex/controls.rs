@@ -4,11 +4,15 @@
 
 use std::fmt;
 
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
 use maud::{Markup, html};
 use serde::{Deserialize, Deserializer};
 
-use super::fields::FieldErrors;
-use crate::kit::{self, Field};
+use super::{fields::FieldErrors, viewer::Rights};
+use crate::kit::{self, Field, Page, Prefix, Rejection};
 
 /// What was just done, told by the page that a form leads to. In the address, because nothing else remembers it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,11 +26,14 @@ pub(crate) enum Done {
     ContactCreated,
     ContactSaved,
     ContactDeleted,
+    AssetCreated,
+    AssetSaved,
+    AssetDeleted,
     SettingsSaved,
 }
 
 impl Done {
-    const ALL: [(Self, &'static str, &'static str); 7] = [
+    const ALL: [(Self, &'static str, &'static str); 10] = [
         (
             Self::CompanyCreated,
             "company-created",
@@ -49,6 +56,9 @@ impl Done {
             "contact-deleted",
             "The contact was deleted.",
         ),
+        (Self::AssetCreated, "asset-created", "The asset was created."),
+        (Self::AssetSaved, "asset-saved", "The asset was saved."),
+        (Self::AssetDeleted, "asset-deleted", "The asset was deleted."),
         (Self::SettingsSaved, "settings-saved", "Your settings were saved."),
     ];
 
@@ -85,6 +95,81 @@ impl<'de> Deserialize<'de> for Done {
             .into_iter()
             .find(|(_, name, _)| *name == word)
             .map_or(Self::Nothing, |(done, ..)| done))
+    }
+}
+
+/// A part of Codex that has a tab of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Area {
+    Companies,
+    Contacts,
+    Assets,
+    Import,
+    Agents,
+    Pull,
+    Settings,
+}
+
+/// A page of Codex: its tabs, and below them what the page is about.
+pub(crate) fn layout(prefix: &Prefix, area: Area, rights: Rights, title: &str, body: Markup) -> Page {
+    let tabs = [
+        (Area::Companies, "/companies", "Companies", true),
+        (Area::Contacts, "/contacts", "Contacts", true),
+        (Area::Assets, "/assets", "Assets", true),
+        (Area::Import, "/import", "Import and export", rights.edit),
+        (Area::Agents, "/agents", "Agents", rights.administrate),
+        (Area::Pull, "/pull", "Synchronization", rights.administrate),
+        (Area::Settings, "/settings", "Settings", true),
+    ];
+    kit::page(
+        &format!("{title} · Codex"),
+        html! {
+            main .container {
+                nav .tabs aria-label="Codex" {
+                    ul .tabs__list {
+                        @for (tab, path, name, _) in tabs.into_iter().filter(|(.., shown)| *shown) {
+                            li .tabs__item {
+                                @if tab == area {
+                                    a .tabs__tab .tabs__tab--active href=(prefix.url(path)) aria-current="page" { (name) }
+                                } @else {
+                                    a .tabs__tab href=(prefix.url(path)) { (name) }
+                                }
+                            }
+                        }
+                    }
+                }
+                (body)
+            }
+        },
+    )
+}
+
+/// A form that was not accepted: why, and with which status it is shown again.
+pub(crate) struct Refused {
+    status: StatusCode,
+    errors: FieldErrors,
+}
+
+impl Refused {
+    /// For its values: 422.
+    pub(crate) fn values(errors: FieldErrors) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            errors,
+        }
+    }
+
+    /// For a reason that lies elsewhere. What was typed is not lost: the form can be sent again.
+    pub(crate) fn by(rejection: &Rejection) -> Self {
+        Self {
+            status: rejection.status(),
+            errors: FieldErrors::general(rejection.detail()),
+        }
+    }
+
+    /// The page with the form, filled in as it was sent.
+    pub(crate) fn with(&self, page: impl FnOnce(&FieldErrors) -> Page) -> Response {
+        (self.status, page(&self.errors)).into_response()
     }
 }
 
@@ -154,7 +239,11 @@ pub(crate) fn summary(errors: &FieldErrors, label: impl Fn(&'static str) -> &'st
                     p .alert__title { "Nothing was saved yet. Please correct:" }
                     ul {
                         @for error in errors.iter() {
-                            li { a href={ "#" (error.field) } { (label(error.field)) } ": " (error.message) }
+                            @if error.field.is_empty() {
+                                li { (error.message) }
+                            } @else {
+                                li { a href={ "#" (error.field) } { (label(error.field)) } ": " (error.message) }
+                            }
                         }
                     }
                 }

@@ -4,11 +4,12 @@
 //! for fiction, so nobody can be called or written to by accident.
 
 use hivematrix_platform::unix_now;
-use sqlx::SqlitePool;
 
 use super::{
+    assets::{self, store::SaveError as AssetError},
     companies::{self, store::SaveError},
-    contacts,
+    contacts::{self, store::Created},
+    database::Pool,
 };
 
 /// Name, account number, website, phone, address, notes, contacts (name, title, mailbox at the company's domain).
@@ -212,9 +213,12 @@ const COMPANIES: [Row; 15] = [
 ];
 
 /// Fills an empty database; one that holds companies is left alone.
-pub(crate) async fn fill(pool: &SqlitePool) -> Result<(), sqlx::Error> {
+pub(crate) async fn fill(pool: &Pool) -> Result<(), sqlx::Error> {
     // Takes the write lock first: of two Codexes that start at once, one fills.
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = pool.begin().await?;
+    sqlx::query("UPDATE companies SET updated_at = updated_at WHERE id < 0")
+        .execute(&mut *transaction)
+        .await?;
     let present: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM companies")
         .fetch_one(&mut *transaction)
         .await?;
@@ -223,17 +227,79 @@ pub(crate) async fn fill(pool: &SqlitePool) -> Result<(), sqlx::Error> {
     }
     let now = unix_now().cast_signed();
     for row in &COMPANIES {
-        let company = match companies::store::create(&mut *transaction, &company(row), now).await {
+        let company = match companies::store::create(&mut *transaction, &company(row), None, now).await {
             Ok(id) => id,
             Err(SaveError::Database(error)) => return Err(error),
             // The table above is checked by a test; a company that cannot be stored is left out.
             Err(SaveError::Missing | SaveError::Refused(_)) => continue,
         };
+        let mut people = Vec::new();
         for person in row.6 {
-            contacts::store::create(&mut *transaction, company, &contact(row.2, *person), now).await?;
+            let details = contact(row.2, *person);
+            if let Created::Contact(id) =
+                contacts::store::create(&mut *transaction, company, &details, now).await?
+            {
+                people.push(id);
+            }
+        }
+        for asset in assets_of(row.1, &people) {
+            match assets::store::create(&mut transaction, company, &asset, now).await {
+                Err(AssetError::Database(error)) => return Err(error),
+                Ok(_) | Err(AssetError::Missing | AssetError::Refused(_)) => {}
+            }
+        }
+        if row.1 == OF_THE_CLIENT {
+            let client = contacts::Details {
+                name: "Chris Client".to_owned(),
+                title: Some("Purchasing".to_owned()),
+                email: Some(CLIENT.to_owned()),
+                phone: None,
+            };
+            contacts::store::create(&mut *transaction, company, &client, now).await?;
         }
     }
     transaction.commit().await
+}
+
+/// The company that the demo's user `client` belongs to, by its account number.
+const OF_THE_CLIENT: &str = "AF-1001";
+
+/// The e-mail address of the demo's user `client`.
+const CLIENT: &str = "client@hivematrix.example";
+
+/// A server, a switch and a laptop for each contact.
+fn assets_of(account_number: &str, people: &[i64]) -> Vec<assets::Details> {
+    let label = account_number.to_lowercase();
+    let asset = |name: String, kind: &str, model: &str, location: &str, contact_id| assets::Details {
+        serial_number: Some(format!("{}-{account_number}", name.to_uppercase())),
+        name,
+        kind: kind.to_owned(),
+        model: Some(model.to_owned()),
+        location: Some(location.to_owned()),
+        notes: None,
+        contact_id,
+    };
+    let mut all = vec![
+        asset(
+            format!("{label}-srv1"),
+            "server",
+            "Northwind R240",
+            "Server room",
+            None,
+        ),
+        asset(
+            format!("{label}-sw1"),
+            "network",
+            "Lattice 24G",
+            "Server room",
+            None,
+        ),
+    ];
+    all.extend(people.iter().enumerate().map(|(number, contact)| {
+        let name = format!("{label}-nb{}", number + 1);
+        asset(name, "laptop", "Meridian 14", "Office", Some(*contact))
+    }));
+    all
 }
 
 fn company(&(name, account_number, website, phone, address, notes, _): &Row) -> companies::Details {
@@ -278,18 +344,24 @@ mod tests {
 
     #[tokio::test]
     async fn an_empty_database_is_filled_once_and_one_with_companies_is_left_alone() {
+        let count = async |pool: &Pool, sql: &'static str| -> i64 {
+            sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+        };
         let pool = database::open("sqlite::memory:").await.unwrap();
         for _ in 0..2 {
             fill(&pool).await.unwrap();
-            assert_eq!(companies::store::find(&pool, "", 1, 0).await.unwrap().total, 15);
+            assert_eq!(count(&pool, "SELECT COUNT(*) FROM companies").await, 15);
+            assert!(count(&pool, "SELECT COUNT(*) FROM assets").await > 45);
         }
+        let mine = "SELECT COUNT(*) FROM contacts WHERE email_key = 'client@hivematrix.example'";
+        assert_eq!(count(&pool, mine).await, 1);
         let used = database::open("sqlite::memory:").await.unwrap();
         let own = companies::Details {
             name: "Ours".to_owned(),
             ..companies::Details::default()
         };
-        companies::store::create(&used, &own, 1).await.unwrap();
+        companies::store::create(&used, &own, None, 1).await.unwrap();
         fill(&used).await.unwrap();
-        assert_eq!(companies::store::find(&used, "", 1, 0).await.unwrap().total, 1);
+        assert_eq!(count(&used, "SELECT COUNT(*) FROM companies").await, 1);
     }
 }

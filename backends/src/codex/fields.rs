@@ -28,12 +28,22 @@ impl FieldErrors {
         errors
     }
 
+    /// An error that is about no field in particular.
+    pub(crate) fn general(message: impl Into<String>) -> Self {
+        Self::one("", message)
+    }
+
     /// Notes one more error.
     pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
         self.0.push(FieldError {
             field,
             message: message.into(),
         });
+    }
+
+    /// Notes what is wrong with something else, too.
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     /// What is wrong with `field`, if anything.

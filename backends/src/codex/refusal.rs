@@ -13,18 +13,46 @@ use serde_json::{Map, Value};
 use super::{companies::store::SaveError, fields::FieldErrors};
 use crate::kit::Rejection;
 
-/// The database failed: nobody's fault but ours. When it is only busy, the client is told to come again.
+/// The database failed: nobody's fault but ours. When it is busy or away, the client is told to come again.
 pub(crate) fn database_failed(error: sqlx::Error) -> Rejection {
-    let busy = match &error {
-        sqlx::Error::PoolTimedOut => true,
-        sqlx::Error::Database(error) => error.message().contains("is locked"),
-        _ => false,
-    };
-    if busy {
+    if is_busy(&error) {
         tracing::warn!(reason = "database_busy", %error, "the database is busy");
-        Rejection::unavailable("Codex is busy. Please try again in a moment.", 1)
+        Rejection::unavailable(
+            "Codex is busy. Nothing was changed; please try again in a moment.",
+            1,
+        )
+    } else if is_away(&error) {
+        tracing::error!(reason = "database_unreachable", %error, "the database does not answer");
+        Rejection::unavailable(
+            "Codex cannot reach its database. Nothing was changed; please try again in a few minutes.",
+            10,
+        )
     } else {
         Rejection::internal(error)
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.message().contains("is locked"),
+        _ => false,
+    }
+}
+
+/// Whether there is no database to talk to, by PostgreSQL's codes (appendix A of its manual) where it had time to say so.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "53", "57"]
+                .iter()
+                .any(|class| code.len() == 5 && code.starts_with(class))
+        }),
+        _ => false,
     }
 }
 
@@ -52,6 +80,11 @@ pub(crate) fn no_contact() -> Rejection {
     Rejection::not_found("There is no such contact. It may have been deleted.")
 }
 
+/// 404 for an asset.
+pub(crate) fn no_asset() -> Rejection {
+    Rejection::not_found("There is no such asset. It may have been deleted.")
+}
+
 /// The numbers in a path. What is not a number cannot name anything, so it is 404, not 400.
 pub(crate) struct Ids<T>(pub(crate) T);
 
@@ -70,6 +103,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
 pub(crate) trait Fields: DeserializeOwned {
     /// The names of the fields.
     const NAMES: &'static [&'static str];
+    /// Those that may be sent as whole numbers, too.
+    const NUMBERS: &'static [&'static str] = &[];
 }
 
 /// The fields of a JSON object: texts, or null for nothing. Members that are no fields are passed over, so that a
@@ -85,6 +120,13 @@ impl<T: Fields, S: Send + Sync> FromRequest<S> for JsonFields<T> {
             .map_err(unreadable)?;
         object.retain(|name, value| T::NAMES.contains(&name.as_str()) && !value.is_null());
         let mut errors = FieldErrors::default();
+        for name in T::NUMBERS {
+            if let Some(value) = object.get_mut(*name)
+                && (value.is_i64() || value.is_u64())
+            {
+                *value = Value::String(value.to_string());
+            }
+        }
         for name in T::NAMES {
             if object.get(*name).is_some_and(|value| !value.is_string()) {
                 errors.add(name, "This must be a text or null.");

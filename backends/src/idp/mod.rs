@@ -1,14 +1,16 @@
 //! The development identity provider: an OpenID provider with Keycloak's paths, for one machine.
 //!
 //! Responsible for: signing in with a password, the authorization code flow with PKCE, refresh, userinfo, logout (by
-//! the browser, and over the back channel), keys, and as much of an administrator as it takes to try those, under the paths and with the claims of a Keycloak realm called `hivematrix` (platform README §11), so
-//! that the gateway and Core need not know which of the two they talk to. Not responsible for: production. Users
-//! come from settings, everything is kept in memory, and only callers on this machine are answered.
+//! the browser, and over the back channel), keys, as much of an administrator as it takes to try those (`admin`), and
+//! who there is (`directory`), under the paths and with the claims of a Keycloak realm called `hivematrix` (platform
+//! README §11), so that the gateway, Core and Codex need not know which of the two they talk to. Not responsible for:
+//! production. Users come from settings, everything is kept in memory, and only callers on this machine are answered.
 
 mod address;
 mod admin;
 mod authorize;
 mod backchannel;
+mod directory;
 mod discovery;
 mod expiring;
 mod forms;
@@ -37,7 +39,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::kit::{Health, Rejection};
-pub use settings::{DevClient, DevUser, IdpError, IdpSettings, Lifetimes};
+pub use settings::{DevClient, DevServiceAccount, DevUser, IdpError, IdpSettings, Lifetimes};
 
 /// How much of a request's body is read, in bytes: forms.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -56,6 +58,8 @@ struct Idp {
     sessions: login::Sessions,
     codes: expiring::Expiring<random::Digest, authorize::Code>,
     refresh_tokens: expiring::Expiring<random::Digest, token::Grant>,
+    service_accounts: HashMap<String, DevServiceAccount>,
+    service_tokens: expiring::Expiring<random::Digest, ()>,
     throttle: throttle::Throttle,
     /// For telling applications. Follows no redirects.
     http: reqwest::Client,
@@ -80,6 +84,12 @@ pub fn router(settings: IdpSettings) -> Result<Router, IdpError> {
         sessions: login::Sessions::new(),
         codes: expiring::Expiring::new(GRANTS),
         refresh_tokens: expiring::Expiring::new(GRANTS),
+        service_accounts: settings
+            .service_accounts
+            .into_iter()
+            .map(checked_account)
+            .collect::<Result<_, _>>()?,
+        service_tokens: expiring::Expiring::new(GRANTS),
         throttle: throttle::Throttle::new(),
         http: http_client::internal().map_err(|error| IdpError::HttpClient(error.to_string()))?,
     };
@@ -100,7 +110,7 @@ pub fn router(settings: IdpSettings) -> Result<Router, IdpError> {
         .route("/sessions/{sid}", delete(admin::end));
     let router = Router::new()
         .nest(address::REALM, realm)
-        .nest("/admin/realms/hivematrix", admin)
+        .nest("/admin/realms/hivematrix", admin.merge(directory::router()))
         .route("/health", get(async || Health::new("idp")))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(from_this_machine));
@@ -125,6 +135,13 @@ fn checked(client: DevClient) -> Result<(String, DevClient), IdpError> {
         }
     }
     Ok((client.id.clone(), client))
+}
+
+fn checked_account(account: DevServiceAccount) -> Result<(String, DevServiceAccount), IdpError> {
+    if account.secret.expose_secret().is_empty() {
+        return Err(IdpError::EmptySecret(format!("service account {}", account.id)));
+    }
+    Ok((account.id.clone(), account))
 }
 
 /// Refuses callers from elsewhere, whatever listener somebody may have put this behind.

@@ -66,6 +66,14 @@ impl People {
         })
     }
 
+    /// Everybody, by username.
+    pub(super) fn all(&self) -> Vec<Arc<Person>> {
+        let people = self.by_sub.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = people.values().cloned().collect();
+        all.sort_by(|one, other| one.username.cmp(&other.username));
+        all
+    }
+
     pub(super) fn by_sub(&self, sub: &str) -> Option<Arc<Person>> {
         let people = self.by_sub.read().unwrap_or_else(PoisonError::into_inner);
         people.get(sub).cloned()

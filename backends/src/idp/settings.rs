@@ -38,6 +38,15 @@ pub struct DevClient {
     pub backchannel_logout_uri: Option<Url>,
 }
 
+/// A program that may ask who there is, by the part of Keycloak's Admin API that is answered here (`directory`).
+#[derive(Clone, Debug)]
+pub struct DevServiceAccount {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`.
+    pub secret: SecretString,
+}
+
 /// How long things live. Whole seconds count.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
@@ -75,6 +84,8 @@ pub struct IdpSettings {
     pub users: Vec<DevUser>,
     /// Which applications may ask for sign-ins.
     pub clients: Vec<DevClient>,
+    /// Which programs may ask who there is.
+    pub service_accounts: Vec<DevServiceAccount>,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// A sentence for the login page: who can sign in with which password, for one.

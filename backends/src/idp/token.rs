@@ -80,8 +80,11 @@ pub(super) async fn token(State(idp): State<Arc<Idp>>, headers: HeaderMap, body:
 fn tokens(idp: &Idp, headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
     let form =
         Params::of_body(headers, body).map_err(|_| failure("invalid_request", "A parameter came twice."))?;
-    let client = idp.client(headers, &form)?;
     let now = unix_now();
+    if form.get("grant_type") == Some("client_credentials") {
+        return idp.service_token(&form, now);
+    }
+    let client = idp.client(headers, &form)?;
     match form.get("grant_type") {
         Some("authorization_code") => idp.redeem(client, &form, now),
         Some("refresh_token") => idp.refresh(client, &form, now),
@@ -135,6 +138,26 @@ impl Idp {
         client
             .filter(|_| same && !expected.is_empty())
             .ok_or_else(unknown)
+    }
+
+    /// A token for a service account, by which it may ask who there is (RFC 6749 §4.4). Opaque: only we read it.
+    fn service_token(&self, form: &Params, now: u64) -> Result<Value, Failure> {
+        let account = self
+            .service_accounts
+            .get(form.get("client_id").unwrap_or_default());
+        let expected = account.map_or("", |account| account.secret.expose_secret());
+        let same = secret::same(form.get("client_secret").unwrap_or_default(), expected);
+        if !same || expected.is_empty() {
+            return Err(failure(
+                "invalid_client",
+                "The service account is not known, or its secret is wrong.",
+            ));
+        }
+        let token = random::secret();
+        let lifetime = self.lifetimes.access_token.as_secs();
+        self.service_tokens
+            .insert(random::digest(&token), (), now + lifetime, now);
+        Ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime }))
     }
 
     /// Tokens for a code. Whatever is wrong with the attempt, the code is gone.

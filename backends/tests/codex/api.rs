@@ -243,21 +243,14 @@ async fn lists_are_paged_within_limits() {
 
 #[tokio::test]
 async fn many_writers_at_once_lose_nothing_and_a_restart_keeps_everything() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = format!("sqlite:{}", folder.path().join("codex.db").display());
-    let start = || async {
-        let settings = CodexSettings {
-            database: database.clone(),
-            ..settings()
-        };
-        Stand::start("codex", codex::router(settings).await.unwrap()).await
-    };
-    let codex = start().await;
+    let (settings, _folder) = lasting_settings().await;
+    let database = settings.database.clone();
+    let codex = codex_with(settings).await;
     let names: Vec<String> = (0..40).map(|number| format!("Company {number}")).collect();
     let made = futures_util::future::join_all(names.iter().map(|name| create(&codex, name))).await;
     assert_eq!(made.len(), 40);
     drop(codex);
-    let again = start().await;
+    let again = codex_with(CodexSettings::new(database, auth("codex"))).await;
     assert_eq!(
         again.get("/api/companies", &user(Admin)).await.json()["total"],
         40

@@ -102,9 +102,9 @@ async fn who_has_no_email_address_is_told_that_there_is_no_agent() {
 async fn bad_preferences_are_refused_by_the_name_of_the_field() {
     let settings = CodexSettings {
         home_pages: vec!["codex".parse().unwrap()],
-        ..settings()
+        ..settings().await
     };
-    let codex = Stand::start("codex", codex::router(settings).await.unwrap()).await;
+    let codex = codex_with(settings).await;
     let token = user(Client);
     for (body, field) in [
         (json!({"theme_preference": "blue"}), "theme_preference"),
@@ -163,9 +163,9 @@ async fn only_services_that_call_codex_may_ask_about_somebody() {
 async fn the_settings_page_is_a_plain_form_that_keeps_what_was_chosen() {
     let settings = CodexSettings {
         home_pages: vec!["codex".parse().unwrap(), "helm".parse().unwrap()],
-        ..settings()
+        ..settings().await
     };
-    let codex = Stand::start("codex", codex::router(settings).await.unwrap()).await;
+    let codex = codex_with(settings).await;
     let token = user(Client);
     let page = codex.page("/settings", &token).await;
     for color in [

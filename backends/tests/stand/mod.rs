@@ -45,6 +45,19 @@ pub(crate) fn user_with_email(level: PermissionLevel, email: &str) -> String {
     CORE.user(&data, &SessionId::generate(), unix_now()).unwrap().0
 }
 
+/// The token of a user without e-mail address, whom the provider knows by this id.
+pub(crate) fn user_with_subject(level: PermissionLevel, subject: &str) -> String {
+    let data = UserData {
+        sub: subject.to_owned(),
+        name: String::new(),
+        email: String::new(),
+        preferred_username: subject.to_owned(),
+        permission_level: level,
+        groups: Vec::new(),
+    };
+    CORE.user(&data, &SessionId::generate(), unix_now()).unwrap().0
+}
+
 /// The token by which the service `calling` calls the service `target`.
 pub(crate) fn service(calling: &str, target: &str) -> String {
     CORE.service(&calling.parse().unwrap(), &target.parse().unwrap(), unix_now())

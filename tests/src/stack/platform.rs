@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use hivematrix_backends::codex::{self, CodexSettings};
+use hivematrix_backends::codex::{self, CodexSettings, DirectoryCredential, DirectorySettings};
 use hivematrix_backends::core::{self, CoreSettings};
 use hivematrix_backends::helm::{self, HelmSettings, Watched};
-use hivematrix_backends::idp::{self, DevClient, DevUser, IdpSettings, Lifetimes};
+use hivematrix_backends::idp::{self, DevClient, DevServiceAccount, DevUser, IdpSettings, Lifetimes};
 use hivematrix_backends::kit::{self, Auth};
 use hivematrix_backends::template::{self, TemplateSettings};
 use hivematrix_platform::{
@@ -31,6 +31,8 @@ pub(super) const CORE_SECRET: &str = "core-secret-of-the-harness";
 
 /// Template's secret at Core.
 const TEMPLATE_SECRET: &str = "template-secret-of-the-harness";
+/// Codex's secret at the provider, for asking who there is.
+const CODEX_SECRET: &str = "codex-secret-of-the-harness";
 
 /// The services, served in tasks that end with this value.
 pub(super) struct Platform {
@@ -62,7 +64,7 @@ impl Platform {
             }
         };
         let core = serve(&mut tasks, &stop, core(store, minter, provider, realm)).await;
-        let codex = serve(&mut tasks, &stop, codex(minter).await).await;
+        let codex = serve(&mut tasks, &stop, codex(minter, provider, realm).await).await;
         let helm = serve(&mut tasks, &stop, helm(minter, codex)).await;
         let template = serve(&mut tasks, &stop, template(minter, core, codex)).await;
         Self {
@@ -152,6 +154,10 @@ fn provider(origin: &Url, lifetimes: Option<Lifetimes>) -> axum::Router {
             post_logout_redirect_uris: vec![format!("{origin}/"), origin.clone()],
             backchannel_logout_uri: Url::parse(&format!("{origin}/backchannel-logout")).ok(),
         }],
+        service_accounts: vec![DevServiceAccount {
+            id: "codex".to_owned(),
+            secret: CODEX_SECRET.into(),
+        }],
         lifetimes: lifetimes.unwrap_or_default(),
         notice: None,
     };
@@ -175,12 +181,19 @@ fn core(store: Arc<dyn Store>, minter: &Arc<Minter>, provider: SocketAddr, realm
     })
 }
 
-async fn codex(minter: &Minter) -> axum::Router {
+async fn codex(minter: &Minter, provider: SocketAddr, realm: &str) -> axum::Router {
     let settings = CodexSettings {
-        database: "sqlite::memory:".to_owned(),
-        auth: auth(minter, "codex"),
         demo_data: true,
-        home_pages: Vec::new(),
+        directory: Some(DirectorySettings {
+            base: http(provider),
+            realm: realm.to_owned(),
+            credential: DirectoryCredential::ServiceAccount {
+                id: "codex".to_owned(),
+                secret: CODEX_SECRET.into(),
+            },
+            http: http_client::internal().expect("an HTTP client"),
+        }),
+        ..CodexSettings::new("sqlite::memory:", auth(minter, "codex"))
     };
     codex::router(settings).await.expect("Codex")
 }

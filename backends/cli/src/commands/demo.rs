@@ -36,6 +36,12 @@ pub(crate) struct Args {
     /// Keep Codex's data in this folder; it is made if it is not there.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// A service of your own that runs beside the demo, for the menu: stock=http://127.0.0.1:5060; repeatable.
+    #[arg(long = "service", value_name = "NAME=URL")]
+    pub(crate) services: Vec<String>,
+    /// Where Core listens, for services of your own. Default: 127.0.0.1:5000 with --service, else any free port.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) core: Option<SocketAddr>,
     /// Begin without invented companies.
     #[arg(long)]
     pub(crate) no_demo_data: bool,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hivematrix_backends::idp::{IdpSettings, Lifetimes, router};
+use hivematrix_backends::idp::{DevServiceAccount, IdpSettings, Lifetimes, router};
 use hivematrix_gateway::config::Origin;
 use hivematrix_platform::SigningKey;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -43,6 +43,21 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     client_secret: SecretString,
+    /// A client id by which Codex may ask who there is; its secret comes by KEYCLOAK_ADMIN_CLIENT_SECRET.
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "KEYCLOAK_ADMIN_CLIENT_ID",
+        requires = "admin_client_secret"
+    )]
+    admin_client_id: Option<String>,
+    #[arg(
+        long,
+        hide = true,
+        env = "KEYCLOAK_ADMIN_CLIENT_SECRET",
+        hide_env_values = true
+    )]
+    admin_client_secret: Option<SecretString>,
     /// The form of log lines.
     #[arg(long, value_enum, default_value_t)]
     log: Form,
@@ -64,6 +79,12 @@ impl Args {
                 .map(|person| person.with_password(person.username))
                 .collect(),
             clients: vec![gateway_client(&self.client_id, self.client_secret, &origins)],
+            service_accounts: self
+                .admin_client_id
+                .zip(self.admin_client_secret)
+                .map(|(id, secret)| DevServiceAccount { id, secret })
+                .into_iter()
+                .collect(),
             lifetimes: Lifetimes::default(),
             notice: Some(NOTICE.to_owned()),
         };

@@ -10,4 +10,5 @@ pub(crate) mod helm;
 pub(crate) mod idp;
 pub(crate) mod keycloak;
 pub(crate) mod keys;
+pub(crate) mod service;
 pub(crate) mod template;

@@ -46,6 +46,26 @@ pub(crate) fn banner(plan: &Plan, platform: &Platform) -> String {
         },
     );
     row("data", &data(plan));
+    for service in &plan.services {
+        row(
+            "service",
+            &format!(
+                "{}{}/    (from {})",
+                plan.url(),
+                format_args!("/{}", service.name),
+                service.url
+            ),
+        );
+    }
+    if !plan.services.is_empty() {
+        row(
+            "core",
+            &format!(
+                "http://{}    (CORE_SERVICE_URL of your services)",
+                platform.core()
+            ),
+        );
+    }
     row("stop", "Ctrl-C");
     text.push('\n');
     text
@@ -56,7 +76,7 @@ fn sees(person: Person) -> &'static str {
     match person.group {
         "admins" => "everything, Helm included",
         "technicians" | "billing" => "Codex and Template, and may change companies",
-        _ => "Codex and Template",
+        _ => "their own company in Codex, and Template",
     }
 }
 

@@ -4,6 +4,7 @@
 //! command line is in `commands::demo`.
 
 mod banner;
+mod own;
 mod plan;
 mod platform;
 

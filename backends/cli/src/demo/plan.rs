@@ -9,6 +9,7 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
+use super::own::{self, OwnService};
 use crate::certificate::{self, Certificate};
 use crate::commands::demo::Args;
 use crate::failure::{Failure, taken};
@@ -30,6 +31,10 @@ pub(crate) struct Plan {
     pub(crate) redis: Option<SecretString>,
     /// Whether to invent companies.
     pub(crate) demo_data: bool,
+    /// Services that run beside the demo.
+    pub(crate) services: Vec<OwnService>,
+    /// Where Core listens.
+    pub(crate) core: SocketAddr,
     /// For `--tls`.
     pub(crate) tls: Option<Certificate>,
     data: Option<PathBuf>,
@@ -51,6 +56,8 @@ impl Plan {
                 args.listen
             )));
         }
+        let services = own::services(&args.services)?;
+        let core = own::core(args.core, &services)?;
         let listen = free(args.listen)?;
         let temporary = tempfile::Builder::new()
             .prefix("hivematrix-demo-")
@@ -79,6 +86,8 @@ impl Plan {
                 .collect(),
             redis: args.redis,
             demo_data: !args.no_demo_data,
+            services,
+            core,
             tls,
             data: args.data,
             temporary,
@@ -221,6 +230,8 @@ mod tests {
             redis: None,
             data: None,
             no_demo_data: false,
+            services: Vec::new(),
+            core: None,
         }
     }
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::plan::{Plan, random};
-use crate::commands::codex::database_url;
+use crate::commands::codex::file_url;
 use crate::commands::core::{fresh_key, userinfo};
 use crate::commands::idp::NOTICE;
 use crate::failure::Failure;
@@ -29,6 +29,8 @@ use crate::parts;
 const ISSUER: &str = "hivematrix-core";
 /// The gateway's client at the identity provider (platform README §2).
 const CLIENT_ID: &str = "core-client";
+/// Codex's service account there, for asking who there is.
+const CODEX_ACCOUNT: &str = "codex";
 /// The realm (platform README §11).
 const REALM: &str = "hivematrix";
 /// Characters of the secrets that the parts share.
@@ -39,6 +41,7 @@ const GRACE: Duration = Duration::from_millis(200);
 /// The platform, running.
 pub(crate) struct Platform {
     gateway: Running,
+    core: SocketAddr,
     backends: JoinSet<Failure>,
     stop: CancellationToken,
 }
@@ -62,6 +65,7 @@ struct Secrets {
     client: SecretString,
     gateway: SecretString,
     template: SecretString,
+    codex: SecretString,
 }
 
 impl Platform {
@@ -70,21 +74,27 @@ impl Platform {
     /// # Errors
     /// What stood in the way.
     pub(crate) async fn start(plan: &Plan) -> Result<Self, Failure> {
-        let sockets = Sockets::bind().await?;
+        let sockets = Sockets::bind(plan.core).await?;
         let store = store(plan.redis.as_ref()).await?;
         let secrets = Secrets {
             client: random(SECRET_LENGTH).into(),
             gateway: random(SECRET_LENGTH).into(),
             template: random(SECRET_LENGTH).into(),
+            codex: random(SECRET_LENGTH).into(),
         };
         let config = gateway(plan, &sockets, &secrets)?;
         let routers = [
-            core_router(&sockets, &secrets, store.clone())?,
-            codex_router(plan, &sockets).await?,
+            core_router(plan, &sockets, &secrets, store.clone())?,
+            codex_router(plan, &sockets, &secrets).await?,
             template_router(&sockets, &secrets)?,
-            helm_router(&sockets)?,
+            helm_router(plan, &sockets)?,
             idp_router(plan, secrets)?,
         ];
+        let core = sockets
+            .core
+            .listener
+            .local_addr()
+            .map_err(|error| Failure::outside("Core", error))?;
         let stop = CancellationToken::new();
         let mut backends = JoinSet::new();
         for (listener, router) in sockets.into_listeners().into_iter().zip(routers) {
@@ -93,6 +103,7 @@ impl Platform {
         let gateway = Builder::new(config).store(store).start().await?;
         Ok(Self {
             gateway,
+            core,
             backends,
             stop,
         })
@@ -101,6 +112,11 @@ impl Platform {
     /// Where metrics and health in detail are.
     pub(crate) fn admin(&self) -> Option<SocketAddr> {
         self.gateway.admin()
+    }
+
+    /// Where Core is.
+    pub(crate) fn core(&self) -> SocketAddr {
+        self.core
     }
 
     /// Waits until a part ends that should not.
@@ -128,9 +144,9 @@ impl Platform {
 }
 
 impl Sockets {
-    async fn bind() -> Result<Self, Failure> {
-        let socket = async || {
-            let (listener, address) = parts::bind(parts::ANY_PORT).await?;
+    async fn bind(core: SocketAddr) -> Result<Self, Failure> {
+        let socket = async |address| {
+            let (listener, address) = parts::bind(address).await?;
             let url = Url::parse(&format!("http://{address}"));
             Ok::<_, Failure>(Socket {
                 listener,
@@ -138,11 +154,11 @@ impl Sockets {
             })
         };
         Ok(Self {
-            core: socket().await?,
-            codex: socket().await?,
-            template: socket().await?,
-            helm: socket().await?,
-            idp: socket().await?,
+            core: socket(core).await?,
+            codex: socket(parts::ANY_PORT).await?,
+            template: socket(parts::ANY_PORT).await?,
+            helm: socket(parts::ANY_PORT).await?,
+            idp: socket(parts::ANY_PORT).await?,
         })
     }
 
@@ -183,7 +199,14 @@ fn auth(service: &str, sockets: &Sockets) -> Result<kit::Auth, Failure> {
     parts::auth(service, &sockets.core.url, ISSUER)
 }
 
-fn core_router(sockets: &Sockets, secrets: &Secrets, store: Arc<dyn Store>) -> Result<Router, Failure> {
+fn core_router(
+    plan: &Plan,
+    sockets: &Sockets,
+    secrets: &Secrets,
+    store: Arc<dyn Store>,
+) -> Result<Router, Failure> {
+    let mut known_services = names(&["nexus", "core", "codex", "template", "helm"])?;
+    known_services.extend(plan.services.iter().map(|service| service.name.clone()));
     let settings = core::CoreSettings {
         store,
         keys: core::Keys::new(Minter::new(fresh_key()?, ISSUER)),
@@ -194,7 +217,7 @@ fn core_router(sockets: &Sockets, secrets: &Secrets, store: Arc<dyn Store>) -> R
             (parts::name("template")?, secrets.template.clone()),
         ]),
         legacy_callers: Vec::new(),
-        known_services: names(&["nexus", "core", "codex", "template", "helm"])?,
+        known_services,
         http: parts::client()?,
     };
     Ok(core::router(settings))
@@ -210,21 +233,31 @@ fn template_router(sockets: &Sockets, secrets: &Secrets) -> Result<Router, Failu
     }))
 }
 
-async fn codex_router(plan: &Plan, sockets: &Sockets) -> Result<Router, Failure> {
+async fn codex_router(plan: &Plan, sockets: &Sockets, secrets: &Secrets) -> Result<Router, Failure> {
     let (folder, _) = plan.data();
     let file = folder.join("codex.db");
+    let mut home_pages = names(&["codex", "template", "helm"])?;
+    home_pages.extend(plan.services.iter().map(|service| service.name.clone()));
     let settings = codex::CodexSettings {
-        database: database_url(&file),
-        auth: auth("codex", sockets)?,
         demo_data: plan.demo_data,
-        home_pages: names(&["codex", "template", "helm"])?,
+        home_pages,
+        directory: Some(codex::DirectorySettings {
+            base: sockets.idp.url.clone(),
+            realm: REALM.to_owned(),
+            credential: codex::DirectoryCredential::ServiceAccount {
+                id: CODEX_ACCOUNT.to_owned(),
+                secret: secrets.codex.clone(),
+            },
+            http: parts::client()?,
+        }),
+        ..codex::CodexSettings::new(file_url(&file), auth("codex", sockets)?)
     };
     codex::router(settings)
         .await
         .map_err(|error| Failure::outside(file.display(), error))
 }
 
-fn helm_router(sockets: &Sockets) -> Result<Router, Failure> {
+fn helm_router(plan: &Plan, sockets: &Sockets) -> Result<Router, Failure> {
     let watched = |(name, url): (&str, &Url)| {
         Ok::<_, Failure>(helm::Watched {
             name: parts::name(name)?,
@@ -234,6 +267,11 @@ fn helm_router(sockets: &Sockets) -> Result<Router, Failure> {
     };
     let all = [("core", &sockets.core.url)].into_iter();
     let all = all.chain(sockets.services().into_iter().map(|(name, url, _)| (name, url)));
+    let all = all.chain(
+        plan.services
+            .iter()
+            .map(|service| (service.name.as_str(), &service.url)),
+    );
     Ok(helm::router(helm::HelmSettings {
         auth: auth("helm", sockets)?,
         services: all.map(watched).collect::<Result<_, _>>()?,
@@ -255,6 +293,10 @@ fn idp_router(plan: &Plan, secrets: Secrets) -> Result<Router, Failure> {
             .map(|(person, password)| person.with_password(password))
             .collect(),
         clients: vec![parts::gateway_client(CLIENT_ID, secrets.client, &origins)],
+        service_accounts: vec![idp::DevServiceAccount {
+            id: CODEX_ACCOUNT.to_owned(),
+            secret: secrets.codex,
+        }],
         lifetimes: idp::Lifetimes::default(),
         notice: plan.passwords_are_names().then(|| NOTICE.to_owned()),
     };
@@ -284,6 +326,11 @@ fn gateway(plan: &Plan, sockets: &Sockets, secrets: &Secrets) -> Result<Config, 
         let upstream = Upstream::try_from(url.clone()).map_err(|error| Failure::outside(url, error))?;
         let service = Service::new(parts::name(name)?, upstream);
         config = config.with_service(Service { access, ..service });
+    }
+    for own in &plan.services {
+        let url = own.url.clone();
+        let upstream = Upstream::try_from(url).map_err(|error| Failure::outside(&own.url, error))?;
+        config = config.with_service(Service::new(own.name.clone(), upstream));
     }
     Ok(config)
 }

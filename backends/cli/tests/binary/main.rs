@@ -15,3 +15,4 @@ mod installation;
 mod keycloak;
 mod original;
 mod process;
+mod service;

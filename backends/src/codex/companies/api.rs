@@ -7,38 +7,31 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hivematrix_platform::unix_now;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Company, Details, Typed, store};
 use crate::{
     codex::{
         Codex,
-        fields::FieldErrors,
+        paging::Asked,
         refusal::{Ids, JsonFields, bad_fields, database_failed, no_company, not_saved},
+        viewer::Scope,
     },
     kit::{Prefix, Rejection},
 };
 
-/// Companies in one answer, where the client does not say.
-const PER_PAGE: i64 = 25;
-
-/// Most companies in one answer.
-const MOST_PER_PAGE: i64 = 100;
-
-/// Highest page that can be asked for; nobody pages that far by hand, and SQLite would count its way there.
-const LAST_PAGE: i64 = 100_000;
-
-/// Longest search, in characters.
-const LONGEST_SEARCH: usize = 100;
-
-/// A company as JSON: times are Unix seconds.
+/// A company as JSON: times are Unix seconds. `external_id` is a text of digits, because its 64 bits do not fit into the
+/// numbers of JavaScript, which are exact up to 2^53 only.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     id: i64,
     #[serde(flatten)]
     details: &'a Details,
+    external_source: Option<&'a str>,
+    external_id: Option<String>,
     contact_count: i64,
+    asset_count: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -47,81 +40,41 @@ fn shown(company: &Company) -> Shown<'_> {
     Shown {
         id: company.id,
         details: &company.details,
+        external_source: company.external.as_ref().map(|external| external.source.as_str()),
+        external_id: company.external.as_ref().map(|external| external.id.to_string()),
         contact_count: company.contacts,
+        asset_count: company.assets,
         created_at: company.created_at,
         updated_at: company.updated_at,
-    }
-}
-
-/// What the list is asked for. Text at first, so that a bad value is refused by the name of its field.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Asked {
-    search: String,
-    page: Option<String>,
-    per_page: Option<String>,
-}
-
-impl Asked {
-    /// The page and how many it holds.
-    fn check(&self) -> Result<(i64, i64), FieldErrors> {
-        let mut errors = FieldErrors::default();
-        if self.search.chars().count() > LONGEST_SEARCH {
-            errors.add(
-                "search",
-                format!("This must not be longer than {LONGEST_SEARCH} characters."),
-            );
-        }
-        let page = number("page", self.page.as_deref(), 1, LAST_PAGE, &mut errors);
-        let per_page = number(
-            "per_page",
-            self.per_page.as_deref(),
-            PER_PAGE,
-            MOST_PER_PAGE,
-            &mut errors,
-        );
-        errors.unless_any((page, per_page))
-    }
-}
-
-fn number(
-    field: &'static str,
-    typed: Option<&str>,
-    default: i64,
-    most: i64,
-    errors: &mut FieldErrors,
-) -> i64 {
-    let Some(typed) = typed else { return default };
-    match typed.parse() {
-        Ok(number) if (1..=most).contains(&number) => number,
-        _ => {
-            errors.add(field, format!("This must be a number from 1 to {most}."));
-            default
-        }
     }
 }
 
 /// `GET /api/companies?search=&page=&per_page=`: `{"companies","total","page","per_page","pages"}`.
 pub(crate) async fn list(
     State(codex): State<Codex>,
+    scope: Scope,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Rejection> {
-    let (page, per_page) = asked.check().map_err(|errors| bad_fields(&errors))?;
-    let found = store::find(&codex.pool, &asked.search, per_page, (page - 1) * per_page)
+    let wanted = asked.check().map_err(|errors| bad_fields(&errors))?;
+    let found = store::find(&codex.pool, &scope, &wanted)
         .await
         .map_err(database_failed)?;
     Ok(Json(json!({
-        "companies": found.companies.iter().map(shown).collect::<Vec<_>>(),
+        "companies": found.rows.iter().map(shown).collect::<Vec<_>>(),
         "total": found.total,
-        "page": page,
-        "per_page": per_page,
-        "pages": (found.total + per_page - 1) / per_page,
+        "page": wanted.page,
+        "per_page": wanted.per_page,
+        "pages": wanted.pages(found.total),
     })))
 }
 
 /// `GET /api/companies/{id}`
-pub(crate) async fn get(State(codex): State<Codex>, Ids(id): Ids<i64>) -> Result<Response, Rejection> {
-    let company = store::get(&codex.pool, id)
+pub(crate) async fn get(
+    State(codex): State<Codex>,
+    scope: Scope,
+    Ids(id): Ids<i64>,
+) -> Result<Response, Rejection> {
+    let company = store::get(&codex.pool, &scope, id)
         .await
         .map_err(database_failed)?
         .ok_or_else(no_company)?;
@@ -135,10 +88,10 @@ pub(crate) async fn create(
     JsonFields(typed): JsonFields<Typed>,
 ) -> Result<Response, Rejection> {
     let details = typed.check().map_err(|errors| bad_fields(&errors))?;
-    let id = store::create(&codex.pool, &details, unix_now().cast_signed())
+    let id = store::create(&codex.pool, &details, None, unix_now().cast_signed())
         .await
         .map_err(not_saved)?;
-    let company = get(State(codex), Ids(id)).await?;
+    let company = get(State(codex), Scope::everything(), Ids(id)).await?;
     let location = [(LOCATION, prefix.url(&format!("/api/companies/{id}")))];
     Ok((StatusCode::CREATED, location, company).into_response())
 }
@@ -153,7 +106,7 @@ pub(crate) async fn replace(
     store::update(&codex.pool, id, &details, unix_now().cast_signed())
         .await
         .map_err(not_saved)?;
-    get(State(codex), Ids(id)).await
+    get(State(codex), Scope::everything(), Ids(id)).await
 }
 
 /// `DELETE /api/companies/{id}`: 204.

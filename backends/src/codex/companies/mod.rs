@@ -6,7 +6,7 @@
 pub(crate) mod api;
 pub(crate) mod pages;
 pub(crate) mod store;
-mod views;
+pub(crate) mod views;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,12 +33,25 @@ pub(crate) struct Company {
     pub(crate) id: i64,
     /// What is known of it.
     pub(crate) details: Details,
+    /// What another system calls it, if it came from there.
+    pub(crate) external: Option<External>,
     /// How many contacts it has.
     pub(crate) contacts: i64,
+    /// How many assets it has.
+    pub(crate) assets: i64,
     /// When it was created, Unix seconds.
     pub(crate) created_at: i64,
     /// When it was last changed, Unix seconds.
     pub(crate) updated_at: i64,
+}
+
+/// A company's number in another system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct External {
+    /// Which system: the name of the pull.
+    pub(crate) source: String,
+    /// The number there; such numbers need all 64 bits.
+    pub(crate) id: i64,
 }
 
 /// What is known of a company: every value has passed [`Typed::check`].
@@ -59,7 +72,7 @@ pub(crate) struct Details {
 }
 
 /// What somebody typed into the form or sent as JSON: kept as it is, so that a refused form still shows it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Typed {
     pub(crate) name: String,

@@ -5,70 +5,53 @@
 use axum::{
     Form,
     extract::{Query, State},
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use hivematrix_platform::unix_now;
 use serde::Deserialize;
 
 use super::{
-    Typed,
+    Company, Typed,
     store::{self, SaveError},
     views,
 };
 use crate::{
     codex::{
-        Codex, Visitor, contacts,
-        controls::Done,
+        Codex, assets, contacts,
+        controls::{Done, Refused},
         fields::FieldErrors,
-        refusal::{Ids, database_failed, no_company, not_saved},
+        paging::Browsed,
+        refusal::{Ids, database_failed, no_company},
+        viewer::{Rights, Scope, Visitor},
     },
     kit::{Page, Prefix, Rejection},
 };
-
-/// Companies on one page of the list.
-const PER_PAGE: i64 = 20;
-
-/// Longest search that is looked for, in characters; the rest is cut off.
-const LONGEST_SEARCH: usize = 100;
-
-/// What the list is asked for. Read leniently: an address that somebody mistyped shows the list, not an error.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Asked {
-    search: String,
-    page: String,
-    done: Done,
-}
 
 /// `GET /companies?search=&page=`, also `GET /`.
 pub(crate) async fn list(
     State(codex): State<Codex>,
     visitor: Visitor,
     prefix: Prefix,
-    Query(asked): Query<Asked>,
+    Query(browsed): Query<Browsed>,
 ) -> Result<Page, Rejection> {
-    let search: String = asked.search.trim().chars().take(LONGEST_SEARCH).collect();
-    let mut page = asked.page.parse().unwrap_or(1).clamp(1, i64::MAX / PER_PAGE);
-    let mut found = store::find(&codex.pool, &search, PER_PAGE, (page - 1) * PER_PAGE)
+    let (scope, mut wanted) = (visitor.scope(), browsed.wanted());
+    let mut found = store::find(&codex.pool, &scope, &wanted)
         .await
         .map_err(database_failed)?;
-    let pages = (found.total + PER_PAGE - 1) / PER_PAGE;
-    if found.companies.is_empty() && found.total > 0 {
+    if found.rows.is_empty() && found.total > 0 {
         // A page beyond the last, for instance because its companies were deleted: the last one then.
-        page = pages;
-        found = store::find(&codex.pool, &search, PER_PAGE, (page - 1) * PER_PAGE)
+        wanted.page = wanted.pages(found.total);
+        found = store::find(&codex.pool, &scope, &wanted)
             .await
             .map_err(database_failed)?;
     }
-    let listing = views::Listing {
-        search: &search,
-        page,
-        pages,
-        found: &found,
-        done: asked.done,
-    };
-    Ok(views::list(&prefix, &listing, visitor.may_edit()))
+    Ok(views::list(
+        &prefix,
+        &wanted,
+        &found,
+        visitor.rights(),
+        browsed.done,
+    ))
 }
 
 /// What happened before a page was shown.
@@ -86,60 +69,65 @@ pub(crate) async fn show(
     Ids(id): Ids<i64>,
     Query(after): Query<After>,
 ) -> Result<Page, Rejection> {
-    let company = store::get(&codex.pool, id)
-        .await
-        .map_err(database_failed)?
-        .ok_or_else(no_company)?;
+    let company = seen(&codex, &visitor.scope(), id).await?;
     let contacts = contacts::store::of_company(&codex.pool, id)
         .await
         .map_err(database_failed)?;
+    let assets = assets::store::of_company(&codex.pool, id)
+        .await
+        .map_err(database_failed)?;
+    let lists = views::Lists {
+        contacts: &contacts,
+        assets: &assets,
+    };
     Ok(views::show(
         &prefix,
         &company,
-        &contacts,
-        visitor.may_edit(),
+        &lists,
+        visitor.rights(),
         after.done,
     ))
 }
 
 /// `GET /companies/new`
-pub(crate) async fn new(_: Visitor, prefix: Prefix) -> Page {
-    views::new(&prefix, &Typed::default(), &FieldErrors::default())
+pub(crate) async fn new(rights: Rights, prefix: Prefix) -> Page {
+    views::new(&prefix, rights, &Typed::default(), &FieldErrors::default())
 }
 
 /// `POST /companies`
 pub(crate) async fn create(
     State(codex): State<Codex>,
-    _: Visitor,
+    rights: Rights,
     prefix: Prefix,
     Form(typed): Form<Typed>,
-) -> Result<Response, Rejection> {
+) -> Response {
     let saved = match typed.check() {
-        Ok(details) => store::create(&codex.pool, &details, unix_now().cast_signed()).await,
+        Ok(details) => store::create(&codex.pool, &details, None, unix_now().cast_signed()).await,
         Err(errors) => Err(SaveError::Refused(errors)),
     };
     match saved {
-        Ok(id) => Ok(prefix.see_other(&format!("/companies/{id}?done={}", Done::CompanyCreated))),
-        Err(SaveError::Refused(errors)) => Ok(refused(views::new(&prefix, &typed, &errors))),
-        Err(error) => Err(not_saved(error)),
+        Ok(id) => prefix.see_other(&format!("/companies/{id}?done={}", Done::CompanyCreated)),
+        Err(error) => {
+            let refused = refused(error);
+            refused.with(|errors| views::new(&prefix, rights, &typed, errors))
+        }
     }
 }
 
 /// `GET /companies/{id}/edit`
 pub(crate) async fn edit(
     State(codex): State<Codex>,
-    _: Visitor,
+    visitor: Visitor,
     prefix: Prefix,
     Ids(id): Ids<i64>,
 ) -> Result<Page, Rejection> {
-    let company = store::get(&codex.pool, id)
-        .await
-        .map_err(database_failed)?
-        .ok_or_else(no_company)?;
+    let company = seen(&codex, &visitor.scope(), id).await?;
+    let typed = Typed::from(&company.details);
     Ok(views::edit(
         &prefix,
-        &company,
-        &Typed::from(&company.details),
+        visitor.rights(),
+        id,
+        &typed,
         &FieldErrors::default(),
     ))
 }
@@ -147,46 +135,39 @@ pub(crate) async fn edit(
 /// `POST /companies/{id}`
 pub(crate) async fn update(
     State(codex): State<Codex>,
-    _: Visitor,
+    rights: Rights,
     prefix: Prefix,
     Ids(id): Ids<i64>,
     Form(typed): Form<Typed>,
-) -> Result<Response, Rejection> {
+) -> Response {
     let saved = match typed.check() {
         Ok(details) => store::update(&codex.pool, id, &details, unix_now().cast_signed()).await,
         Err(errors) => Err(SaveError::Refused(errors)),
     };
     match saved {
-        Ok(()) => Ok(prefix.see_other(&format!("/companies/{id}?done={}", Done::CompanySaved))),
-        Err(SaveError::Refused(errors)) => {
-            let company = store::get(&codex.pool, id)
-                .await
-                .map_err(database_failed)?
-                .ok_or_else(no_company)?;
-            Ok(refused(views::edit(&prefix, &company, &typed, &errors)))
+        Ok(()) => prefix.see_other(&format!("/companies/{id}?done={}", Done::CompanySaved)),
+        Err(SaveError::Missing) => no_company().into_response(),
+        Err(error) => {
+            let refused = refused(error);
+            refused.with(|errors| views::edit(&prefix, rights, id, &typed, errors))
         }
-        Err(error) => Err(not_saved(error)),
     }
 }
 
 /// `GET /companies/{id}/delete`: asks.
 pub(crate) async fn ask_to_delete(
     State(codex): State<Codex>,
-    _: Visitor,
+    visitor: Visitor,
     prefix: Prefix,
     Ids(id): Ids<i64>,
 ) -> Result<Page, Rejection> {
-    let company = store::get(&codex.pool, id)
-        .await
-        .map_err(database_failed)?
-        .ok_or_else(no_company)?;
-    Ok(views::ask_to_delete(&prefix, &company))
+    let company = seen(&codex, &visitor.scope(), id).await?;
+    Ok(views::ask_to_delete(&prefix, &company, visitor.rights()))
 }
 
 /// `POST /companies/{id}/delete`: acts.
 pub(crate) async fn delete(
     State(codex): State<Codex>,
-    _: Visitor,
     prefix: Prefix,
     Ids(id): Ids<i64>,
 ) -> Result<Response, Rejection> {
@@ -195,6 +176,18 @@ pub(crate) async fn delete(
     Ok(prefix.see_other(&format!("/companies?done={}", Done::CompanyDeleted)))
 }
 
-fn refused(page: Page) -> Response {
-    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+fn refused(error: SaveError) -> Refused {
+    match error {
+        SaveError::Refused(errors) => Refused::values(errors),
+        SaveError::Missing => Refused::values(FieldErrors::general("There is no such company any more.")),
+        SaveError::Database(error) => Refused::by(&database_failed(error)),
+    }
+}
+
+/// The company, if this scope has it.
+pub(crate) async fn seen(codex: &Codex, scope: &Scope, id: i64) -> Result<Company, Rejection> {
+    store::get(&codex.pool, scope, id)
+        .await
+        .map_err(database_failed)?
+        .ok_or_else(no_company)
 }

@@ -1,17 +1,37 @@
 //! Keeps companies in the database: one function per statement, no policy.
 
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{AnyExecutor, Row as _};
 
-use super::{Company, Details};
-use crate::codex::fields::FieldErrors;
+use super::{Company, Details, External};
+use crate::codex::{
+    database::{Pool, Row, is_taken},
+    fields::FieldErrors,
+    paging::{Found, Wanted, matching, search_text},
+    viewer::Scope,
+};
 
 /// The columns that [`company`] reads.
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:expr),+) => {
         concat!(
-            "SELECT id, name, account_number, website, phone, address, notes, created_at, updated_at, ",
-            "(SELECT COUNT(*) FROM contacts WHERE company_id = companies.id) AS contacts FROM companies ",
-            $rest
+            "SELECT id, name, account_number, website, phone, address, notes, external_source, external_id, ",
+            "created_at, updated_at, ",
+            "(SELECT COUNT(*) FROM contacts WHERE company_id = companies.id) AS contacts, ",
+            "(SELECT COUNT(*) FROM assets WHERE company_id = companies.id) AS assets FROM companies WHERE ",
+            $($rest),+
+        )
+    };
+}
+
+/// Those of a scope.
+macro_rules! within {
+    ($parameter:literal) => {
+        concat!(
+            "(",
+            $parameter,
+            " = '' OR companies.id IN (SELECT company_id FROM contacts WHERE email_key = ",
+            $parameter,
+            "))"
         )
     };
 }
@@ -30,80 +50,98 @@ pub(crate) enum SaveError {
     Database(#[from] sqlx::Error),
 }
 
-/// One page of a search.
-#[derive(Debug)]
-pub(crate) struct Found {
-    /// How many companies match in all.
-    pub(crate) total: i64,
-    /// Those of this page, by name.
-    pub(crate) companies: Vec<Company>,
-}
-
-/// The companies that contain every word of `search` (all, if it is empty), by name; `limit` of them after `offset`.
-pub(crate) async fn find(
-    pool: &SqlitePool,
-    search: &str,
-    limit: i64,
-    offset: i64,
-) -> Result<Found, sqlx::Error> {
-    let patterns = patterns(search);
-    // Up to WORDS patterns are bound, the absent ones as '%', which matches everything: the statement stays constant.
-    let mut counting = sqlx::query_scalar::<_, i64>(
-        "SELECT COUNT(*) FROM companies WHERE search_text LIKE ? ESCAPE '\\' AND search_text LIKE ? ESCAPE '\\' \
-         AND search_text LIKE ? ESCAPE '\\' AND search_text LIKE ? ESCAPE '\\'",
-    );
-    let mut finding = sqlx::query(select!(
-        "WHERE search_text LIKE ? ESCAPE '\\' AND search_text LIKE ? ESCAPE '\\' AND search_text LIKE ? ESCAPE '\\' \
-         AND search_text LIKE ? ESCAPE '\\' ORDER BY name_key LIMIT ? OFFSET ?"
+/// The companies of a scope that contain every word of a search, by name; one page of them.
+pub(crate) async fn find(pool: &Pool, scope: &Scope, wanted: &Wanted) -> Result<Found<Company>, sqlx::Error> {
+    let mut counting = sqlx::query_scalar::<_, i64>(concat!(
+        "SELECT COUNT(*) FROM companies WHERE ",
+        matching!(),
+        " AND ",
+        within!("$5")
     ));
-    for pattern in &patterns {
-        counting = counting.bind(pattern.as_str());
-        finding = finding.bind(pattern.as_str());
+    let mut finding = sqlx::query(select!(
+        matching!(),
+        " AND ",
+        within!("$5"),
+        " ORDER BY name_key, id LIMIT $6 OFFSET $7"
+    ));
+    for pattern in wanted.patterns() {
+        counting = counting.bind(pattern.clone());
+        finding = finding.bind(pattern);
     }
-    let total = counting.fetch_one(pool).await?;
-    let rows = finding.bind(limit).bind(offset).fetch_all(pool).await?;
+    let total = counting.bind(scope.as_str()).fetch_one(pool).await?;
+    let rows = finding
+        .bind(scope.as_str())
+        .bind(wanted.per_page)
+        .bind(wanted.offset())
+        .fetch_all(pool)
+        .await?;
     Ok(Found {
         total,
-        companies: rows.iter().map(company).collect::<Result<_, _>>()?,
+        rows: rows.iter().map(company).collect::<Result<_, _>>()?,
     })
 }
 
-/// How many words of a search count; more are taken as part of the last one.
-const WORDS: usize = 4;
-
-/// The search as patterns for LIKE, each word somewhere, its wildcards meant literally.
-fn patterns(search: &str) -> [String; WORDS] {
-    let mut patterns: [String; WORDS] = std::array::from_fn(|_| "%".to_owned());
-    let lower = search.trim().to_lowercase();
-    let words = lower
-        .splitn(WORDS, char::is_whitespace)
-        .map(str::trim)
-        .filter(|word| !word.is_empty());
-    for (pattern, word) in patterns.iter_mut().zip(words) {
-        let literal = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        *pattern = format!("%{literal}%");
-    }
-    patterns
-}
-
-/// The company of this number.
-pub(crate) async fn get(pool: &SqlitePool, id: i64) -> Result<Option<Company>, sqlx::Error> {
-    let row = sqlx::query(select!("WHERE id = ?"))
+/// The company of this number, if it is in the scope.
+pub(crate) async fn get(pool: &Pool, scope: &Scope, id: i64) -> Result<Option<Company>, sqlx::Error> {
+    let row = sqlx::query(select!("id = $1 AND ", within!("$2")))
         .bind(id)
+        .bind(scope.as_str())
         .fetch_optional(pool)
         .await?;
     row.as_ref().map(company).transpose()
 }
 
+/// At most `limit` companies after this number, by number: for going through all of them.
+pub(crate) async fn after(pool: &Pool, id: i64, limit: i64) -> Result<Vec<Company>, sqlx::Error> {
+    let rows = sqlx::query(select!("id > $1 ORDER BY id LIMIT $2"))
+        .bind(id)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(company).collect()
+}
+
+/// The company that another system knows by this number.
+pub(crate) async fn by_external(
+    connection: impl AnyExecutor<'_>,
+    external: &External,
+) -> Result<Option<Company>, sqlx::Error> {
+    let row = sqlx::query(select!("external_source = $1 AND external_id = $2"))
+        .bind(&external.source)
+        .bind(external.id)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(company).transpose()
+}
+
+/// The company that has this account number, or else this name.
+pub(crate) async fn alike(
+    connection: impl AnyExecutor<'_>,
+    details: &Details,
+) -> Result<Option<Company>, sqlx::Error> {
+    // One of two may have the number and the other the name: the number is the better sign.
+    let row = sqlx::query(select!(
+        "account_number = $1 OR name_key = $2 ",
+        "ORDER BY CASE WHEN account_number = $1 THEN 0 ELSE 1 END LIMIT 1"
+    ))
+    .bind(details.account_number.as_deref().unwrap_or_default())
+    .bind(details.name.to_lowercase())
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(company).transpose()
+}
+
 /// Stores a new company and answers its number.
 pub(crate) async fn create(
-    connection: impl sqlx::SqliteExecutor<'_>,
+    connection: impl AnyExecutor<'_>,
     details: &Details,
+    external: Option<&External>,
     now: i64,
 ) -> Result<i64, SaveError> {
     let row = sqlx::query(
         "INSERT INTO companies (name, name_key, account_number, website, phone, address, notes, search_text, \
-         created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+         external_source, external_id, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) RETURNING id",
     )
     .bind(&details.name)
     .bind(details.name.to_lowercase())
@@ -112,8 +150,9 @@ pub(crate) async fn create(
     .bind(&details.phone)
     .bind(&details.address)
     .bind(&details.notes)
-    .bind(search_text(details))
-    .bind(now)
+    .bind(searchable(details))
+    .bind(external.map(|external| external.source.as_str()))
+    .bind(external.map(|external| external.id))
     .bind(now)
     .fetch_one(connection)
     .await
@@ -122,10 +161,15 @@ pub(crate) async fn create(
 }
 
 /// Replaces what is known of a company.
-pub(crate) async fn update(pool: &SqlitePool, id: i64, details: &Details, now: i64) -> Result<(), SaveError> {
+pub(crate) async fn update(
+    connection: impl AnyExecutor<'_>,
+    id: i64,
+    details: &Details,
+    now: i64,
+) -> Result<(), SaveError> {
     let done = sqlx::query(
-        "UPDATE companies SET name = ?, name_key = ?, account_number = ?, website = ?, phone = ?, address = ?, \
-         notes = ?, search_text = ?, updated_at = ? WHERE id = ?",
+        "UPDATE companies SET name = $1, name_key = $2, account_number = $3, website = $4, phone = $5, address = $6, \
+         notes = $7, search_text = $8, updated_at = $9 WHERE id = $10",
     )
     .bind(&details.name)
     .bind(details.name.to_lowercase())
@@ -134,10 +178,10 @@ pub(crate) async fn update(pool: &SqlitePool, id: i64, details: &Details, now: i
     .bind(&details.phone)
     .bind(&details.address)
     .bind(&details.notes)
-    .bind(search_text(details))
+    .bind(searchable(details))
     .bind(now)
     .bind(id)
-    .execute(pool)
+    .execute(connection)
     .await
     .map_err(|error| taken(error, details))?;
     if done.rows_affected() == 0 {
@@ -147,55 +191,59 @@ pub(crate) async fn update(pool: &SqlitePool, id: i64, details: &Details, now: i
     }
 }
 
-/// Deletes a company and its contacts; false if there was none.
-pub(crate) async fn delete(pool: &SqlitePool, id: i64) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM companies WHERE id = ?")
+/// Notes the number by which another system knows a company.
+pub(crate) async fn link(
+    connection: impl AnyExecutor<'_>,
+    id: i64,
+    external: &External,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE companies SET external_source = $1, external_id = $2 WHERE id = $3")
+        .bind(&external.source)
+        .bind(external.id)
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Deletes a company with its contacts and assets; false if there was none.
+pub(crate) async fn delete(pool: &Pool, id: i64) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("DELETE FROM companies WHERE id = $1")
         .bind(id)
         .execute(pool)
         .await?;
     Ok(done.rows_affected() > 0)
 }
 
-/// What a search looks into, lower-cased here because SQLite folds ASCII only.
-fn search_text(details: &Details) -> String {
-    let parts = [
+fn searchable(details: &Details) -> String {
+    search_text(&[
         Some(&details.name),
-        details.account_number.as_ref(),
-        details.website.as_ref(),
-        details.address.as_ref(),
-    ];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .flatten()
-        .map(|part| part.to_lowercase())
-        .collect();
-    parts.join("\n")
+        details.account_number.as_deref(),
+        details.website.as_deref(),
+        details.address.as_deref(),
+    ])
 }
 
 fn taken(error: sqlx::Error, details: &Details) -> SaveError {
-    let sqlx::Error::Database(database) = &error else {
-        return error.into();
-    };
-    if !database.is_unique_violation() {
-        return error.into();
-    }
-    // SQLite names the column in its message, and nowhere else.
-    let field = if database.message().contains("account_number") {
+    if is_taken(&error, "account_number") {
         let number = details.account_number.as_deref().unwrap_or_default();
-        FieldErrors::one(
+        SaveError::Refused(FieldErrors::one(
             "account_number",
             format!("Another company has the account number “{number}” already."),
-        )
-    } else {
-        FieldErrors::one(
+        ))
+    } else if is_taken(&error, "name_key") {
+        SaveError::Refused(FieldErrors::one(
             "name",
             format!("There is a company named “{}” already.", details.name),
-        )
-    };
-    SaveError::Refused(field)
+        ))
+    } else {
+        error.into()
+    }
 }
 
-fn company(row: &SqliteRow) -> Result<Company, sqlx::Error> {
+fn company(row: &Row) -> Result<Company, sqlx::Error> {
+    let source: Option<String> = row.try_get("external_source")?;
+    let id: Option<i64> = row.try_get("external_id")?;
     Ok(Company {
         id: row.try_get("id")?,
         details: Details {
@@ -206,7 +254,9 @@ fn company(row: &SqliteRow) -> Result<Company, sqlx::Error> {
             address: row.try_get("address")?,
             notes: row.try_get("notes")?,
         },
+        external: source.zip(id).map(|(source, id)| External { source, id }),
         contacts: row.try_get("contacts")?,
+        assets: row.try_get("assets")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
     })
@@ -219,6 +269,14 @@ mod tests {
     use super::*;
     use crate::codex::database;
 
+    fn wanted(search: &str) -> Wanted {
+        Wanted {
+            search: search.to_owned(),
+            page: 1,
+            per_page: 10,
+        }
+    }
+
     fn named(name: &str) -> Details {
         Details {
             name: name.to_owned(),
@@ -226,11 +284,11 @@ mod tests {
         }
     }
 
-    async fn names(pool: &SqlitePool, search: &str) -> Vec<String> {
-        find(pool, search, 10, 0)
+    async fn names(pool: &Pool, search: &str) -> Vec<String> {
+        find(pool, &Scope::everything(), &wanted(search))
             .await
             .unwrap()
-            .companies
+            .rows
             .into_iter()
             .map(|company| company.details.name)
             .collect()
@@ -246,7 +304,7 @@ mod tests {
             "Back\\slash",
             "Muller",
         ] {
-            create(&pool, &named(name), 1).await.unwrap();
+            create(&pool, &named(name), None, 1).await.unwrap();
         }
         let rows: &[(&str, &[&str])] = &[
             ("müller", &["MÜLLER & Söhne"]),
@@ -266,22 +324,22 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_taken_whatever_the_case_of_its_letters() {
         let pool = database::open("sqlite::memory:").await.unwrap();
-        create(&pool, &named("Ärzte"), 1).await.unwrap();
-        let refused = create(&pool, &named("ÄRZTE"), 1).await;
+        create(&pool, &named("Ärzte"), None, 1).await.unwrap();
+        let refused = create(&pool, &named("ÄRZTE"), None, 1).await;
         assert!(matches!(refused, Err(SaveError::Refused(errors)) if errors.of("name").is_some()));
     }
 
     #[tokio::test]
     async fn numbers_are_64_bits_wide_and_never_used_again() {
         let pool = database::open("sqlite::memory:").await.unwrap();
-        sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('companies', ?)")
+        sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('companies', $1)")
             .bind(i64::from(u32::MAX) + 41)
             .execute(&pool)
             .await
             .unwrap();
-        let id = create(&pool, &named("First"), 1).await.unwrap();
+        let id = create(&pool, &named("First"), None, 1).await.unwrap();
         assert_eq!(id, i64::from(u32::MAX) + 42);
         assert!(delete(&pool, id).await.unwrap());
-        assert_eq!(create(&pool, &named("Second"), 1).await.unwrap(), id + 1);
+        assert_eq!(create(&pool, &named("Second"), None, 1).await.unwrap(), id + 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Query, State},
     http::{StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
 };
@@ -16,21 +16,41 @@ use super::{
 };
 use crate::{
     codex::{
-        Codex, companies,
+        Codex,
+        companies::pages::seen,
+        paging::Asked,
         refusal::{Ids, JsonFields, bad_fields, database_failed, no_company, no_contact},
+        viewer::Scope,
     },
     kit::{Prefix, Rejection},
 };
 
+/// `GET /api/contacts?search=&page=&per_page=`: those of all companies, `{"contacts","total","page","per_page","pages"}`.
+pub(crate) async fn search(
+    State(codex): State<Codex>,
+    scope: Scope,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Rejection> {
+    let wanted = asked.check().map_err(|errors| bad_fields(&errors))?;
+    let found = store::find(&codex.pool, &scope, &wanted)
+        .await
+        .map_err(database_failed)?;
+    Ok(Json(json!({
+        "contacts": found.rows,
+        "total": found.total,
+        "page": wanted.page,
+        "per_page": wanted.per_page,
+        "pages": wanted.pages(found.total),
+    })))
+}
+
 /// `GET /api/companies/{company}/contacts`: `{"contacts"}`, all of them.
 pub(crate) async fn list(
     State(codex): State<Codex>,
+    scope: Scope,
     Ids(company): Ids<i64>,
 ) -> Result<Json<Value>, Rejection> {
-    companies::store::get(&codex.pool, company)
-        .await
-        .map_err(database_failed)?
-        .ok_or_else(no_company)?;
+    seen(&codex, &scope, company).await?;
     let contacts = store::of_company(&codex.pool, company)
         .await
         .map_err(database_failed)?;
@@ -74,8 +94,15 @@ pub(crate) async fn create(
 /// `GET /api/companies/{company}/contacts/{contact}`
 pub(crate) async fn get(
     State(codex): State<Codex>,
+    scope: Scope,
     Ids((company, id)): Ids<(i64, i64)>,
 ) -> Result<Json<Contact>, Rejection> {
+    seen(&codex, &scope, company)
+        .await
+        .map_err(|error| match error.status() {
+            StatusCode::NOT_FOUND => no_contact(),
+            _ => error,
+        })?;
     let contact = store::get(&codex.pool, company, id)
         .await
         .map_err(database_failed)?

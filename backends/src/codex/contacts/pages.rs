@@ -2,8 +2,7 @@
 
 use axum::{
     Form,
-    extract::State,
-    http::StatusCode,
+    extract::{Query, State},
     response::{IntoResponse, Response},
 };
 use hivematrix_platform::unix_now;
@@ -15,116 +14,126 @@ use super::{
 };
 use crate::{
     codex::{
-        Codex, Visitor,
-        companies::{self, Company},
-        controls::Done,
+        Codex,
+        companies::{Company, pages::seen},
+        controls::{Done, Refused},
         fields::FieldErrors,
+        paging::Browsed,
         refusal::{Ids, database_failed, no_company, no_contact},
+        viewer::{Rights, Visitor},
     },
     kit::{Page, Prefix, Rejection},
 };
 
+/// `GET /contacts?search=&page=`: those of all companies.
+pub(crate) async fn list(
+    State(codex): State<Codex>,
+    visitor: Visitor,
+    prefix: Prefix,
+    Query(browsed): Query<Browsed>,
+) -> Result<Page, Rejection> {
+    let (scope, mut wanted) = (visitor.scope(), browsed.wanted());
+    let mut found = store::find(&codex.pool, &scope, &wanted)
+        .await
+        .map_err(database_failed)?;
+    if found.rows.is_empty() && found.total > 0 {
+        wanted.page = wanted.pages(found.total);
+        found = store::find(&codex.pool, &scope, &wanted)
+            .await
+            .map_err(database_failed)?;
+    }
+    Ok(views::list(&prefix, &wanted, &found, visitor.rights()))
+}
+
 /// `GET /companies/{company}/contacts/new`
 pub(crate) async fn new(
     State(codex): State<Codex>,
-    _: Visitor,
+    visitor: Visitor,
     prefix: Prefix,
     Ids(company): Ids<i64>,
 ) -> Result<Page, Rejection> {
-    let company = company_of(&codex, company).await?;
-    Ok(views::new(
-        &prefix,
-        &company,
-        &Typed::default(),
-        &FieldErrors::default(),
-    ))
+    let company = seen(&codex, &visitor.scope(), company).await?;
+    let (typed, errors) = (Typed::default(), FieldErrors::default());
+    Ok(views::new(&prefix, visitor.rights(), company.id, &typed, &errors))
 }
 
 /// `POST /companies/{company}/contacts`
 pub(crate) async fn create(
     State(codex): State<Codex>,
-    _: Visitor,
+    rights: Rights,
     prefix: Prefix,
     Ids(company): Ids<i64>,
     Form(typed): Form<Typed>,
-) -> Result<Response, Rejection> {
-    let errors = match typed.check() {
+) -> Response {
+    let refused = match typed.check() {
         Ok(details) => {
             let now = unix_now().cast_signed();
-            match store::create(&codex.pool, company, &details, now)
-                .await
-                .map_err(database_failed)?
-            {
-                Created::Contact(_) => return Ok(done(&prefix, company, Done::ContactCreated)),
-                Created::NoCompany => return Err(no_company()),
-                Created::Full => FieldErrors::one("name", views::full()),
+            match store::create(&codex.pool, company, &details, now).await {
+                Ok(Created::Contact(_)) => return done(&prefix, company, Done::ContactCreated),
+                Ok(Created::NoCompany) => return no_company().into_response(),
+                Ok(Created::Full) => Refused::values(FieldErrors::general(views::full())),
+                Err(error) => Refused::by(&database_failed(error)),
             }
         }
-        Err(errors) => errors,
+        Err(errors) => Refused::values(errors),
     };
-    let company = company_of(&codex, company).await?;
-    Ok(refused(views::new(&prefix, &company, &typed, &errors)))
+    refused.with(|errors| views::new(&prefix, rights, company, &typed, errors))
 }
 
 /// `GET /companies/{company}/contacts/{contact}/edit`
 pub(crate) async fn edit(
     State(codex): State<Codex>,
-    _: Visitor,
+    visitor: Visitor,
     prefix: Prefix,
     Ids(ids): Ids<(i64, i64)>,
 ) -> Result<Page, Rejection> {
-    let (company, contact) = both(&codex, ids).await?;
-    Ok(views::edit(
-        &prefix,
-        &company,
-        &contact,
-        &Typed::from(&contact.details),
-        &FieldErrors::default(),
-    ))
+    let (_, contact) = both(&codex, &visitor, ids).await?;
+    let typed = Typed::from(&contact.details);
+    let errors = FieldErrors::default();
+    Ok(views::edit(&prefix, visitor.rights(), ids, &typed, &errors))
 }
 
 /// `POST /companies/{company}/contacts/{contact}`
 pub(crate) async fn update(
     State(codex): State<Codex>,
-    _: Visitor,
+    rights: Rights,
     prefix: Prefix,
     Ids(ids): Ids<(i64, i64)>,
     Form(typed): Form<Typed>,
-) -> Result<Response, Rejection> {
-    match typed.check() {
+) -> Response {
+    let refused = match typed.check() {
         Ok(details) => {
             let now = unix_now().cast_signed();
-            if store::update(&codex.pool, ids.0, ids.1, &details, now)
-                .await
-                .map_err(database_failed)?
-            {
-                Ok(done(&prefix, ids.0, Done::ContactSaved))
-            } else {
-                Err(no_contact())
+            match store::update(&codex.pool, ids.0, ids.1, &details, now).await {
+                Ok(true) => return done(&prefix, ids.0, Done::ContactSaved),
+                Ok(false) => return no_contact().into_response(),
+                Err(error) => Refused::by(&database_failed(error)),
             }
         }
-        Err(errors) => {
-            let (company, contact) = both(&codex, ids).await?;
-            Ok(refused(views::edit(&prefix, &company, &contact, &typed, &errors)))
-        }
-    }
+        Err(errors) => Refused::values(errors),
+    };
+    refused.with(|errors| views::edit(&prefix, rights, ids, &typed, errors))
 }
 
 /// `GET /companies/{company}/contacts/{contact}/delete`: asks.
 pub(crate) async fn ask_to_delete(
     State(codex): State<Codex>,
-    _: Visitor,
+    visitor: Visitor,
     prefix: Prefix,
     Ids(ids): Ids<(i64, i64)>,
 ) -> Result<Page, Rejection> {
-    let (company, contact) = both(&codex, ids).await?;
-    Ok(views::ask_to_delete(&prefix, &company, &contact))
+    let (company, contact) = both(&codex, &visitor, ids).await?;
+    Ok(views::ask_to_delete(
+        &prefix,
+        visitor.rights(),
+        &company,
+        &contact,
+    ))
 }
 
 /// `POST /companies/{company}/contacts/{contact}/delete`: acts.
 pub(crate) async fn delete(
     State(codex): State<Codex>,
-    _: Visitor,
     prefix: Prefix,
     Ids((company, contact)): Ids<(i64, i64)>,
 ) -> Result<Response, Rejection> {
@@ -138,21 +147,14 @@ fn done(prefix: &Prefix, company: i64, what: Done) -> Response {
     prefix.see_other(&format!("/companies/{company}?done={what}"))
 }
 
-fn refused(page: Page) -> Response {
-    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
-}
-
-async fn company_of(codex: &Codex, id: i64) -> Result<Company, Rejection> {
-    companies::store::get(&codex.pool, id)
-        .await
-        .map_err(database_failed)?
-        .ok_or_else(no_company)
-}
-
-async fn both(codex: &Codex, (company, contact): (i64, i64)) -> Result<(Company, Contact), Rejection> {
+async fn both(
+    codex: &Codex,
+    visitor: &Visitor,
+    (company, contact): (i64, i64),
+) -> Result<(Company, Contact), Rejection> {
     let contact = store::get(&codex.pool, company, contact)
         .await
         .map_err(database_failed)?
         .ok_or_else(no_contact)?;
-    Ok((company_of(codex, company).await?, contact))
+    Ok((seen(codex, &visitor.scope(), company).await?, contact))
 }

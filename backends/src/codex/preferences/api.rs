@@ -12,8 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{
-        Codex, Visitor, agents,
+        Codex, agents,
         refusal::{bad_fields, database_failed},
+        viewer::Visitor,
     },
     Choices, DEFAULT_HOME_PAGE,
 };

@@ -17,13 +17,14 @@ use serde_json::{Map, Value};
 use super::{COLORS, Choices, DEFAULT_HOME_PAGE, THEMES};
 use crate::{
     codex::{
-        Codex, Visitor, agents,
+        Codex, agents,
         agents::Agent,
-        controls::{Done, heading, line, summary},
+        controls::{Area, Done, Refused, heading, layout, line, summary},
         fields::FieldErrors,
         refusal::database_failed,
+        viewer::{Rights, Visitor},
     },
-    kit::{Page, Prefix, Rejection, choice, page},
+    kit::{Page, Prefix, Rejection, choice},
 };
 
 /// What somebody chose in the form.
@@ -80,16 +81,16 @@ pub(crate) async fn show(
     match &visitor.agent {
         Some(agent) => {
             let typed = Typed::from(&agent.choices);
-            settings(
-                &prefix,
-                &codex.home_pages,
+            let errors = FieldErrors::default();
+            let form = Settings {
+                offered: &codex.home_pages,
+                rights: visitor.rights(),
                 agent,
-                &typed,
-                &FieldErrors::default(),
-                after.done,
-            )
+                typed: &typed,
+            };
+            settings(&prefix, &form, &errors, after.done)
         }
-        None => nobody(),
+        None => nobody(&prefix, visitor.rights()),
     }
 }
 
@@ -100,21 +101,24 @@ pub(crate) async fn save(
     prefix: Prefix,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Rejection> {
-    let Some(agent) = visitor.agent else {
-        return Ok((StatusCode::NOT_FOUND, nobody()).into_response());
+    let Some(agent) = &visitor.agent else {
+        let page = nobody(&prefix, visitor.rights());
+        return Ok((StatusCode::NOT_FOUND, page).into_response());
     };
-    match agent.choices.changed(&typed.as_json(), &codex.home_pages) {
-        Ok(choices) => {
-            agents::choose(&codex.pool, agent.id, &choices)
-                .await
-                .map_err(database_failed)?;
-            Ok(prefix.see_other(&format!("/settings?done={}", Done::SettingsSaved)))
-        }
-        Err(errors) => {
-            let page = settings(&prefix, &codex.home_pages, &agent, &typed, &errors, Done::Nothing);
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
-    }
+    let refused = match agent.choices.changed(&typed.as_json(), &codex.home_pages) {
+        Ok(choices) => match agents::choose(&codex.pool, agent.id, &choices).await {
+            Ok(_) => return Ok(prefix.see_other(&format!("/settings?done={}", Done::SettingsSaved))),
+            Err(error) => Refused::by(&database_failed(error)),
+        },
+        Err(errors) => Refused::values(errors),
+    };
+    let form = Settings {
+        offered: &codex.home_pages,
+        rights: visitor.rights(),
+        agent,
+        typed: &typed,
+    };
+    Ok(refused.with(|errors| settings(&prefix, &form, errors, Done::Nothing)))
 }
 
 /// `GET /settings.js`: a file of its own, because pages carry no inline script.
@@ -126,14 +130,15 @@ pub(crate) async fn script() -> impl IntoResponse {
     (headers, include_str!("settings.js"))
 }
 
-fn settings(
-    prefix: &Prefix,
-    offered: &[ServiceName],
-    agent: &Agent,
-    typed: &Typed,
-    errors: &FieldErrors,
-    done: Done,
-) -> Page {
+/// What the settings page is made of.
+struct Settings<'a> {
+    offered: &'a [ServiceName],
+    rights: Rights,
+    agent: &'a Agent,
+    typed: &'a Typed,
+}
+
+fn settings(prefix: &Prefix, form: &Settings<'_>, errors: &FieldErrors, done: Done) -> Page {
     let themes: Vec<_> = THEMES
         .iter()
         .map(|(theme, label)| (theme.as_str(), *label))
@@ -142,28 +147,30 @@ fn settings(
         .iter()
         .map(|(color, label)| (color.as_str(), *label))
         .collect();
-    page(
-        "Settings · Codex",
+    let (agent, typed) = (form.agent, form.typed);
+    layout(
+        prefix,
+        Area::Settings,
+        form.rights,
+        "Settings",
         html! {
-            main .container {
-                (heading("Settings", Some(&format!("{} · {}", agent.name, agent.email)), html! {}))
-                (done.notice())
-                section .card {
-                    div .card__header { h2 .card__title { "Appearance and home page" } }
-                    div .card__body {
-                        (summary(errors, label))
-                        form .form #settings method="post" action=(prefix.url("/settings")) {
-                            (choice("theme_preference", label("theme_preference"), &themes, &typed.theme_preference))
-                            (choice("color_theme", label("color_theme"), &colors, &typed.color_theme))
-                            (home_page(offered, agent.choices.home_page.as_ref(), typed, errors))
-                            div .form__actions {
-                                button .btn .btn--primary type="submit" { span .btn__label { "Save settings" } }
-                            }
+            (heading("Settings", Some(&format!("{} · {}", agent.name, agent.email)), html! {}))
+            (done.notice())
+            section .card {
+                div .card__header { h2 .card__title { "Appearance and home page" } }
+                div .card__body {
+                    (summary(errors, label))
+                    form .form #settings method="post" action=(prefix.url("/settings")) {
+                        (choice("theme_preference", label("theme_preference"), &themes, &typed.theme_preference))
+                        (choice("color_theme", label("color_theme"), &colors, &typed.color_theme))
+                        (home_page(form.offered, agent.choices.home_page.as_ref(), typed, errors))
+                        div .form__actions {
+                            button .btn .btn--primary type="submit" { span .btn__label { "Save settings" } }
                         }
                     }
                 }
-                script src=(prefix.url("/settings.js")) defer {}
             }
+            script src=(prefix.url("/settings.js")) defer {}
         },
     )
 }
@@ -198,19 +205,20 @@ fn label(field: &'static str) -> &'static str {
 }
 
 /// For who has no e-mail address: there is nothing to keep their choice under.
-fn nobody() -> Page {
-    page(
-        "Settings · Codex",
+fn nobody(prefix: &Prefix, rights: Rights) -> Page {
+    layout(
+        prefix,
+        Area::Settings,
+        rights,
+        "Settings",
         html! {
-            main .container {
-                (heading("Settings", None, html! {}))
-                section .card {
-                    div .card__body {
-                        div .alert .alert--warning role="status" {
-                            p .alert__body {
-                                "Your account has no e-mail address, so Codex cannot remember settings for you. "
-                                "Please ask an administrator to add one."
-                            }
+            (heading("Settings", None, html! {}))
+            section .card {
+                div .card__body {
+                    div .alert .alert--warning role="status" {
+                        p .alert__body {
+                            "Your account has no e-mail address, so Codex cannot remember settings for you. "
+                            "Please ask an administrator to add one, and to synchronize the agents."
                         }
                     }
                 }

@@ -26,6 +26,7 @@ fn provider() -> Router {
         public_base: vec!["http://localhost:8000/keycloak".parse().unwrap()],
         users: vec![user],
         clients: vec![client(CLIENT), client("other")],
+        service_accounts: Vec::new(),
         lifetimes: Lifetimes::default(),
         notice: None,
     };

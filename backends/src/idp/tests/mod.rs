@@ -52,6 +52,7 @@ fn settings() -> IdpSettings {
             client("core-client", CALLBACK),
             client("other-client", "http://localhost:9000/callback?keep=1"),
         ],
+        service_accounts: Vec::new(),
         lifetimes: Lifetimes::default(),
         notice: Some("Try <admin>.".to_owned()),
     }

@@ -1,13 +1,24 @@
 //! Agents: the people who use HiveMatrix, as Codex remembers them, with the preferences that they chose.
 //!
-//! An agent comes into being at the person's first visit, from the claims of their token, so nobody has to be
-//! imported before they can choose a theme. Agents are known by their e-mail address, lower-cased, because that is
-//! what the gateway asks by (platform README §8).
+//! An agent comes into being at the person's first visit, from the claims of their token, or before it, when the
+//! identity provider's users are synchronized (`sync`, from `directory`). Agents are known by their e-mail address,
+//! lower-cased, because that is what the gateway asks by (platform README §8); whose token names none is known by the
+//! provider's id, once a synchronization has told Codex about them.
+
+pub(crate) mod api;
+mod directory;
+pub(crate) mod pages;
+mod sync;
 
 use hivematrix_platform::{ServiceName, UserData, unix_now};
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::Row as _;
 
-use super::preferences::{Choices, color_theme_named, theme_named};
+pub use self::directory::{DirectoryCredential, DirectorySettings};
+use super::{
+    database::{Pool, Row},
+    paging::{Found, Wanted},
+    preferences::{Choices, color_theme_named, theme_named},
+};
 
 /// What Codex remembers of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +27,23 @@ pub(crate) struct Agent {
     pub(crate) id: i64,
     /// The e-mail address, lower-cased.
     pub(crate) email: String,
-    /// The name of the last visit.
+    /// The name of the last visit or synchronization.
     pub(crate) name: String,
     /// What they chose.
     pub(crate) choices: Choices,
     permission_level: String,
+    subject: Option<String>,
+    username: Option<String>,
+    state: String,
+    synced_at: Option<i64>,
 }
+
+/// May sign in, as far as is known.
+const ACTIVE: &str = "active";
+/// Disabled at the provider.
+const DISABLED: &str = "disabled";
+/// Not known to the provider any more.
+const GONE: &str = "gone";
 
 /// The key under which an e-mail address is remembered; `None` for what cannot be one.
 pub(crate) fn email_key(email: &str) -> Option<String> {
@@ -29,11 +51,11 @@ pub(crate) fn email_key(email: &str) -> Option<String> {
     (key.contains('@') && key.len() <= 254 && !key.contains(char::is_control)).then_some(key)
 }
 
-/// The agent of somebody who is visiting: made now if they are new, refreshed if their claims have changed, `None`
-/// if their token names no e-mail address.
-pub(crate) async fn visited(pool: &SqlitePool, user: &UserData) -> Result<Option<Agent>, sqlx::Error> {
+/// The agent of somebody who is visiting: made now if they are new, refreshed if their claims have changed. `None` if
+/// their token names no e-mail address and no synchronization has told of them.
+pub(crate) async fn visited(pool: &Pool, user: &UserData) -> Result<Option<Agent>, sqlx::Error> {
     let Some(email) = email_key(&user.email) else {
-        return Ok(None);
+        return by_subject(pool, &user.sub).await;
     };
     let name = if user.name.is_empty() {
         &user.preferred_username
@@ -48,36 +70,86 @@ pub(crate) async fn visited(pool: &SqlitePool, user: &UserData) -> Result<Option
         // By far the most frequent case: nothing is written.
         return Ok(Some(agent));
     }
-    let now = unix_now().cast_signed();
     sqlx::query(
-        "INSERT INTO agents (email, name, permission_level, created_at, updated_at) VALUES (?, ?, ?, ?, ?) \
+        "INSERT INTO agents (email, name, permission_level, subject, username, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6) \
          ON CONFLICT (email) DO UPDATE SET name = excluded.name, permission_level = excluded.permission_level",
     )
     .bind(&email)
     .bind(name)
     .bind(level)
-    .bind(now)
-    .bind(now)
+    .bind(&user.sub)
+    .bind(&user.preferred_username)
+    .bind(unix_now().cast_signed())
     .execute(pool)
     .await?;
     find(pool, &email).await
 }
 
+/// The columns that [`agent`] reads.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, email, name, permission_level, theme_preference, color_theme, home_page, subject, username, ",
+            "state, synced_at FROM agents ",
+            $rest
+        )
+    };
+}
+
 /// The agent with this (lower-cased) e-mail address.
-pub(crate) async fn find(pool: &SqlitePool, email: &str) -> Result<Option<Agent>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT id, email, name, permission_level, theme_preference, color_theme, home_page FROM agents WHERE email = ?",
-    )
-    .bind(email)
-    .fetch_optional(pool)
-    .await?;
+pub(crate) async fn find(pool: &Pool, email: &str) -> Result<Option<Agent>, sqlx::Error> {
+    let row = sqlx::query(select!("WHERE email = $1"))
+        .bind(email)
+        .fetch_optional(pool)
+        .await?;
     row.as_ref().map(agent).transpose()
 }
 
+async fn by_subject(pool: &Pool, subject: &str) -> Result<Option<Agent>, sqlx::Error> {
+    let row = sqlx::query(select!("WHERE subject = $1 ORDER BY id LIMIT 1"))
+        .bind(subject)
+        .fetch_optional(pool)
+        .await?;
+    row.as_ref().map(agent).transpose()
+}
+
+/// The agents that contain every word of a search, by name; one page of them.
+async fn list(pool: &Pool, wanted: &Wanted) -> Result<Found<Agent>, sqlx::Error> {
+    macro_rules! matching {
+        () => {
+            "WHERE lower(name || ' ' || email || ' ' || permission_level || ' ' || state) LIKE $1 ESCAPE '\\' \
+             AND lower(name || ' ' || email || ' ' || permission_level || ' ' || state) LIKE $2 ESCAPE '\\' "
+        };
+    }
+    let [first, second, ..] = wanted.patterns();
+    let total = sqlx::query_scalar::<_, i64>(concat!("SELECT COUNT(*) FROM agents ", matching!()))
+        .bind(first.clone())
+        .bind(second.clone())
+        .fetch_one(pool)
+        .await?;
+    let rows = sqlx::query(concat!(
+        "SELECT id, email, name, permission_level, theme_preference, color_theme, home_page, subject, username, ",
+        "state, synced_at FROM agents ",
+        matching!(),
+        "ORDER BY name, id LIMIT $3 OFFSET $4"
+    ))
+    .bind(first)
+    .bind(second)
+    .bind(wanted.per_page)
+    .bind(wanted.offset())
+    .fetch_all(pool)
+    .await?;
+    Ok(Found {
+        total,
+        rows: rows.iter().map(agent).collect::<Result<_, _>>()?,
+    })
+}
+
 /// Stores what an agent chose; false if there is no such agent.
-pub(crate) async fn choose(pool: &SqlitePool, id: i64, choices: &Choices) -> Result<bool, sqlx::Error> {
+pub(crate) async fn choose(pool: &Pool, id: i64, choices: &Choices) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
-        "UPDATE agents SET theme_preference = ?, color_theme = ?, home_page = ?, updated_at = ? WHERE id = ?",
+        "UPDATE agents SET theme_preference = $1, color_theme = $2, home_page = $3, updated_at = $4 WHERE id = $5",
     )
     .bind(choices.theme.as_str())
     .bind(choices.color_theme.as_str())
@@ -89,7 +161,7 @@ pub(crate) async fn choose(pool: &SqlitePool, id: i64, choices: &Choices) -> Res
     Ok(done.rows_affected() > 0)
 }
 
-fn agent(row: &SqliteRow) -> Result<Agent, sqlx::Error> {
+fn agent(row: &Row) -> Result<Agent, sqlx::Error> {
     let theme: String = row.try_get("theme_preference")?;
     let color_theme: String = row.try_get("color_theme")?;
     let home_page: Option<String> = row.try_get("home_page")?;
@@ -104,6 +176,10 @@ fn agent(row: &SqliteRow) -> Result<Agent, sqlx::Error> {
             home_page: home_page.and_then(|name| name.parse().ok()),
         },
         permission_level: row.try_get("permission_level")?,
+        subject: row.try_get("subject")?,
+        username: row.try_get("username")?,
+        state: row.try_get("state")?,
+        synced_at: row.try_get("synced_at")?,
     })
 }
 
