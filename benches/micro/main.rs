@@ -14,6 +14,7 @@ mod cpu_time;
 mod first_byte;
 mod html;
 mod policy;
+mod request;
 mod session;
 mod token;
 
@@ -43,6 +44,7 @@ fn main() {
     session::measure(&mut criterion);
     cookies::measure(&mut criterion);
     first_byte::measure(&mut criterion);
+    request::measure(&mut criterion);
     criterion.final_summary();
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hivematrix_gateway::config::PluginInstance;
 use hivematrix_platform::Preferences;
 use hivematrix_plugins::{Chain, End, PluginSpec, Registry, ResponseHead, Rewriter, Tools, Visits, testing};
 use toml::de::DeTable;
@@ -37,19 +38,38 @@ impl Plugins {
         }
     }
 
+    /// Every kind of plugin that is measured.
+    #[must_use]
+    pub fn registry() -> Registry {
+        Registry::standard()
+            .with::<Stamp>()
+            .with::<Framing>()
+            .with::<Elsewhere>()
+            .with::<Banner>()
+            .with::<Title>()
+            .with::<Links>()
+    }
+
+    /// One instance of each kind that [`Plugins::Five`] needs, named like its kind, as a configuration has them.
+    #[must_use]
+    pub fn instances() -> Vec<PluginInstance> {
+        let kinds = Self::Five.kinds().iter();
+        kinds.map(|kind| PluginInstance::new(kind, kind)).collect()
+    }
+
+    /// The names of its instances.
+    #[must_use]
+    pub fn names(self) -> Vec<String> {
+        self.kinds().iter().map(|kind| (*kind).to_owned()).collect()
+    }
+
     /// The chain of such a route. Everybody's preferences are known without waiting.
     ///
     /// # Panics
     /// If it cannot be built.
     #[must_use]
     pub fn chain(self) -> Chain {
-        let registry = Registry::standard()
-            .with::<Stamp>()
-            .with::<Framing>()
-            .with::<Elsewhere>()
-            .with::<Banner>()
-            .with::<Title>()
-            .with::<Links>();
+        let registry = Self::registry();
         let spec = |kind: &&str| PluginSpec {
             instance: (*kind).to_owned(),
             kind: (*kind).to_owned(),

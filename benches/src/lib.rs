@@ -17,6 +17,7 @@ pub mod browser;
 pub mod chains;
 pub mod counting;
 pub mod pages;
+pub mod passage;
 mod plugins;
 pub mod sessions;
 pub mod site;

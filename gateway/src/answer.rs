@@ -36,7 +36,7 @@ pub(crate) async fn send(
         head.insert_header(header::CONTENT_LENGTH, reply.body.len())?;
     }
     if !context.account.id.is_empty() {
-        head.insert_header(CORRELATION_ID, context.account.id.as_str())?;
+        head.insert_header(CORRELATION_ID, context.account.id.clone())?;
     }
     context.account.status = reply.status.as_u16();
     let bodyless = session.req_header().method == Method::HEAD || reply.body.is_empty();

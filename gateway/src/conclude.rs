@@ -7,12 +7,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::Method;
+use http::header::HeaderValue;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 use pingora::http::RequestHeader;
 
 use crate::cut;
 use crate::error::{Fault, Refusal};
-use crate::headers::trace_id;
+use crate::headers::{CORRELATION_ID, TRACEPARENT, trace_id};
 use crate::identity::Ended;
 use crate::metrics::Metrics;
 use crate::snapshot::Route;
@@ -22,8 +24,8 @@ const LONGEST_ID: usize = 64;
 
 /// What is known of a request for its log line.
 pub(crate) struct Account {
-    /// The request id, on the answer, in the log and on the way to the service.
-    pub(crate) id: String,
+    /// The request id, on the answer, in the log and on the way to the service. Empty until there is one.
+    pub(crate) id: HeaderValue,
     /// The client's address.
     pub(crate) client: Option<IpAddr>,
     /// The service, once it is known.
@@ -39,8 +41,8 @@ pub(crate) struct Account {
     /// The user, by subject.
     pub(crate) subject: Option<Arc<hivematrix_platform::UserClaims>>,
     method: Method,
-    path: String,
-    trace: Option<String>,
+    target: Option<PathAndQuery>,
+    trace: Option<HeaderValue>,
     began: Instant,
     metrics: Arc<Metrics>,
 }
@@ -50,7 +52,7 @@ impl Account {
     pub(crate) fn open(metrics: Arc<Metrics>) -> Self {
         metrics.in_flight.inc();
         Self {
-            id: String::new(),
+            id: HeaderValue::from_static(""),
             client: None,
             route: None,
             door: "",
@@ -59,7 +61,7 @@ impl Account {
             reason: None,
             subject: None,
             method: Method::GET,
-            path: String::new(),
+            target: None,
             trace: None,
             began: Instant::now(),
             metrics,
@@ -67,44 +69,53 @@ impl Account {
     }
 
     /// Takes the correlation id from outside if it is short and plain, else makes one (128 random bits).
-    pub(crate) fn identify(&mut self, from_outside: Option<&[u8]>) {
-        let plain = |id: &&[u8]| {
+    pub(crate) fn identify(&mut self, headers: &HeaderMap) {
+        let plain = |id: &&HeaderValue| {
             !id.is_empty()
                 && id.len() <= LONGEST_ID
                 && id
+                    .as_bytes()
                     .iter()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         };
-        self.id = match from_outside
-            .filter(plain)
-            .and_then(|id| std::str::from_utf8(id).ok())
-        {
-            Some(id) => id.to_owned(),
-            None => format!("{:032x}", rand::random::<u128>()),
+        self.id = match headers.get(CORRELATION_ID).filter(plain) {
+            Some(id) => id.clone(),
+            None => random_id(),
         };
+    }
+
+    /// The request id as text.
+    pub(crate) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
     }
 
     /// Remembers what was asked for. The query stays out: it may hold codes and personal data.
     pub(crate) fn begin(&mut self, head: &RequestHeader) {
         self.method = head.method.clone();
-        head.uri.path().clone_into(&mut self.path);
-        self.trace = head
-            .headers
-            .get("traceparent")
-            .and_then(|value| trace_id(value.as_bytes()))
-            .map(str::to_owned);
+        self.target = head.uri.path_and_query().cloned();
+        self.trace = head.headers.get(TRACEPARENT).cloned();
     }
 
     /// Notes a refusal and logs its cause at the level of its fault.
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
         self.reason = Some(refusal.reason());
         match refusal.fault() {
-            Fault::Caller => tracing::debug!(request_id = %self.id, reason = refusal.reason(), "{refusal}"),
+            Fault::Caller => tracing::debug!(request_id = self.id(), reason = refusal.reason(), "{refusal}"),
             Fault::Upstream => {
-                tracing::warn!(request_id = %self.id, reason = refusal.reason(), service = self.service(), "{refusal}");
+                tracing::warn!(
+                    request_id = self.id(),
+                    reason = refusal.reason(),
+                    service = self.service(),
+                    "{refusal}"
+                );
             }
             Fault::Gateway => {
-                tracing::error!(request_id = %self.id, reason = refusal.reason(), service = self.service(), "{refusal}");
+                tracing::error!(
+                    request_id = self.id(),
+                    reason = refusal.reason(),
+                    service = self.service(),
+                    "{refusal}"
+                );
             }
         }
     }
@@ -136,20 +147,32 @@ impl Drop for Account {
         let reason = self.reason.or_else(|| cut::why().map(Ended::reason));
         tracing::info!(
             target: "hivematrix::access",
-            request_id = %self.id,
-            method = %self.method,
-            path = %self.path,
+            request_id = self.id(),
+            method = self.method.as_str(),
+            path = self.target.as_ref().map_or("", PathAndQuery::path),
             service = self.service(),
             status = self.status,
             bytes = self.sent,
             ms = elapsed.as_micros() as f64 / 1000.0,
             client = self.client.map(tracing::field::display),
             user = self.subject.as_ref().map(|claims| claims.user.sub.as_str()),
-            trace_id = self.trace.as_deref(),
+            trace_id = self.trace.as_ref().and_then(|parent| trace_id(parent.as_bytes())),
             reason,
             "request"
         );
     }
+}
+
+/// 128 random bits, in hexadecimal.
+fn random_id() -> HeaderValue {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |bits: u8| DIGITS[usize::from(bits & 0xf)];
+    let mut id = [0; 32];
+    for (pair, byte) in id.chunks_exact_mut(2).zip(rand::random::<[u8; 16]>()) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
+    }
+    // Digits are valid in a header, so the other branch is never taken.
+    HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
 #[cfg(test)]
@@ -158,8 +181,9 @@ mod tests {
 
     fn identified(from_outside: Option<&[u8]>) -> String {
         let mut account = Account::open(Arc::new(Metrics::new().expect("metrics")));
-        account.identify(from_outside);
-        account.id.clone()
+        let value = from_outside.map(|id| HeaderValue::from_bytes(id).expect("valid"));
+        account.identify(&value.map(|id| (CORRELATION_ID, id)).into_iter().collect());
+        account.id().to_owned()
     }
 
     #[test]

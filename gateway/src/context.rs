@@ -113,6 +113,6 @@ impl Context {
 
     /// The request id.
     pub(crate) fn id(&self) -> &str {
-        &self.account.id
+        self.account.id()
     }
 }

@@ -9,11 +9,12 @@ mod frames;
 mod tap;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -274,19 +275,29 @@ async fn say_goodbye(mut stream: Stream, why: identity::Ended) {
     }
 }
 
+/// How many connections each address has open, over all threads.
+#[derive(Clone, Default)]
+pub(crate) struct OpenConnections(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl OpenConnections {
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Counts connections by address before anything is read from them.
 pub(crate) struct Door {
     exchanges: Arc<Exchanges>,
-    open: Arc<Mutex<std::collections::HashMap<IpAddr, usize>>>,
+    open: OpenConnections,
     trusted: Vec<IpNet>,
 }
 
 impl Door {
     /// A door to the exchanges.
-    pub(crate) fn new(exchanges: Exchanges, trusted: Vec<IpNet>) -> Self {
+    pub(crate) fn new(exchanges: Exchanges, open: OpenConnections, trusted: Vec<IpNet>) -> Self {
         Self {
             exchanges: Arc::new(exchanges),
-            open: Arc::default(),
+            open,
             trusted,
         }
     }
@@ -297,7 +308,7 @@ impl Door {
             .filter(|address| !self.trusted.iter().any(|network| network.contains(address)))
             .map(network_of);
         if let Some(address) = address {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = self.open.lock();
             let count = open.entry(address).or_insert(0);
             let limit = self.exchanges.limits.per_address;
             if limit != 0 && *count >= limit {
@@ -324,7 +335,7 @@ fn network_of(address: IpAddr) -> IpAddr {
 
 struct Inside {
     address: Option<IpAddr>,
-    open: Arc<Mutex<std::collections::HashMap<IpAddr, usize>>>,
+    open: OpenConnections,
     metrics: Arc<Metrics>,
 }
 
@@ -332,7 +343,7 @@ impl Drop for Inside {
     fn drop(&mut self) {
         self.metrics.connections.dec();
         let Some(address) = self.address else { return };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         if let Entry::Occupied(mut entry) = open.entry(address) {
             *entry.get_mut() -= 1;
             if *entry.get() == 0 {

@@ -15,7 +15,7 @@ use crate::identity::{Login, Logout, ProviderLogout, Renewal, RenewalSettings, S
 use crate::metrics::Metrics;
 use crate::phases::limit::Limiter;
 use crate::preferences::CodexPreferences;
-use crate::server::{self, Sockets, StartError};
+use crate::server::{self, Sockets, StartError, Workers};
 use crate::snapshot::Snapshot;
 use crate::tls::Certificates;
 use crate::upstream::Addresses;
@@ -67,6 +67,7 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     sealing: Option<Arc<SealingKeys>>,
     registry: Registry,
+    workers: Workers,
 }
 
 impl Builder {
@@ -77,6 +78,7 @@ impl Builder {
             store: None,
             sealing: None,
             registry: Registry::standard(),
+            workers: Workers::default(),
         }
     }
 
@@ -101,7 +103,16 @@ impl Builder {
         self
     }
 
-    /// Binds the sockets and serves on the current Tokio runtime.
+    /// Serves on as many threads of its own as `server.threads` says, each with a runtime for itself: what a program
+    /// that does nothing else wants. The current runtime then has the rest to do (the session store's feed, the
+    /// admin listener).
+    #[must_use]
+    pub fn own_threads(mut self) -> Self {
+        self.workers = Workers::Threads(self.config.server.threads);
+        self
+    }
+
+    /// Binds the sockets and serves, on the current Tokio runtime unless [`Builder::own_threads`] says otherwise.
     ///
     /// # Errors
     /// [`StartError`], each a sentence for an operator.
@@ -109,11 +120,12 @@ impl Builder {
         let sockets = Sockets::bind(&self.config)?;
         let (public, admin) = (sockets.public(), sockets.admin());
         let public = public.ok_or_else(|| StartError::Other("the listener has no address".into()))?;
+        let workers = self.workers;
         let gateway = Arc::new(self.assemble().await?);
         let stop = CancellationToken::new();
         // Cancelled as well when the server ends by itself: whoever waits for the token hears of both.
         let ended = stop.clone().drop_guard();
-        let serving = server::serve(gateway.clone(), sockets, stop.clone());
+        let serving = server::serve(gateway.clone(), sockets, workers, stop.clone());
         let task = tokio::spawn(async move {
             let _ended = ended;
             serving.await
@@ -127,12 +139,13 @@ impl Builder {
         })
     }
 
-    async fn assemble(self) -> Result<Gateway, StartError> {
+    pub(crate) async fn assemble(self) -> Result<Gateway, StartError> {
         let Self {
             config,
             store,
             sealing,
             registry,
+            workers: _,
         } = self;
         let store = match store {
             Some(store) => store,

@@ -2,6 +2,20 @@
 
 use http::header::HeaderName;
 
+/// Set for backends, each with exactly one value (platform README §10).
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// See [`FORWARDED_FOR`].
+pub(crate) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// See [`FORWARDED_FOR`].
+pub(crate) const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// See [`FORWARDED_FOR`].
+pub(crate) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// See [`FORWARDED_FOR`].
+pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// W3C Trace Context §3.2.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The header that carries the request id in both directions (platform README §10).
 pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 

@@ -15,6 +15,8 @@ mod error;
 mod gateway;
 mod headers;
 mod health;
+#[doc(hidden)]
+pub mod measured;
 mod metrics;
 mod own_page;
 mod phases;

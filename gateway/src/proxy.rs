@@ -36,30 +36,38 @@ impl Proxy {
 
     /// Everything before the request is forwarded. A reply ends the way early, and so does a refusal.
     async fn enter(&self, session: &mut Session, context: &mut Context) -> Result<Option<Reply>, Refusal> {
-        let gateway = &*self.gateway;
         let connection = connection(session);
         arrive::arrive(session.req_header_mut(), connection, context)?;
-        if let Some(reply) = local::answer(gateway, session, context).await? {
+        if let Some(reply) = local::answer(&self.gateway, session, context).await? {
             return Ok(Some(reply));
         }
+        self.proceed(session.req_header_mut(), context).await
+    }
+
+    /// A request that knocks at none of our own doors.
+    pub(crate) async fn proceed(
+        &self,
+        head: &mut RequestHeader,
+        context: &mut Context,
+    ) -> Result<Option<Reply>, Refusal> {
         if context
             .path
             .as_ref()
             .is_some_and(|path| provider::knocks(path, &context.snapshot.config.provider))
         {
-            gateway
+            self.gateway
                 .limiter
                 .address(context.client, &context.snapshot.config.limits)?;
-            provider::admit(session.req_header(), context)?;
+            provider::admit(head, context)?;
             return Ok(None);
         }
-        if let Some(reply) = self.admit(session, context).await? {
+        if let Some(reply) = self.admit(head, context).await? {
             return Ok(Some(reply));
         }
-        match plugins::on_request(session.req_header_mut(), context).await? {
+        match plugins::on_request(head, context).await? {
             plugins::Step::Continue => Ok(None),
             plugins::Step::Answered(reply) => Ok(Some(reply)),
-            plugins::Step::Changed => self.admit(session, context).await,
+            plugins::Step::Changed => self.admit(head, context).await,
         }
     }
 
@@ -75,11 +83,11 @@ impl Proxy {
         }
     }
 
-    async fn admit(&self, session: &mut Session, context: &mut Context) -> Result<Option<Reply>, Refusal> {
-        if let Some(reply) = route::route(session.req_header(), context)? {
+    async fn admit(&self, head: &RequestHeader, context: &mut Context) -> Result<Option<Reply>, Refusal> {
+        if let Some(reply) = route::route(head, context)? {
             return Ok(Some(reply));
         }
-        authenticate::authenticate(&self.gateway, session.req_header(), context).await?;
+        authenticate::authenticate(&self.gateway, head, context).await?;
         authorize::authorize(context)?;
         if let (Some(identity), Some(route)) = (&context.identity, context.route()) {
             let (view, access) = (&self.gateway.view, route.service.access);

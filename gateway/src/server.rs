@@ -2,14 +2,19 @@
 //!
 //! Sockets are bound before anything runs, so that a taken port is a clear error and port 0 is known, and
 //! handed to Pingora's service as inherited descriptors: the same way as in its graceful upgrade.
+//!
+//! Worker threads share the listening socket and what the gateway knows, and nothing else: each has a runtime, a
+//! proxy and a pool of upstream connections of its own, so that a request never wakes another thread.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::Fds;
 use pingora::server::configuration::ServerConf;
@@ -21,13 +26,31 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::config::Config;
-use crate::cut::{ConnectionLimits, Door, Exchanges};
+use crate::cut::{ConnectionLimits, Door, Exchanges, OpenConnections};
 use crate::gateway::Gateway;
 use crate::proxy::Proxy;
 use crate::tls::Certificates;
 
-/// Idle upstream connections kept, over all services.
+/// Idle upstream connections kept, over all services and threads.
 const UPSTREAM_POOL: usize = 1024;
+
+/// Bytes of an answer that are collected before they go to a client without TLS: the head and a small body leave with
+/// one system call. Nothing is read ahead: the head has a buffer of its own, and a second one would be copied from and
+/// would hold 64 KiB of each connection.
+const WRITE_BUFFER: usize = 4096;
+
+/// How long the threads may take to end, once nothing is waited for any more.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Where requests are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Workers {
+    /// On the caller's runtime.
+    #[default]
+    Here,
+    /// On so many threads of their own.
+    Threads(usize),
+}
 
 /// Why a gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,52 +118,108 @@ impl Sockets {
     }
 }
 
-/// Serves until `stop`, on the runtime of the caller. Requests in flight have the grace time to end.
+/// Serves until `stop`. Requests in flight have the grace time to end.
 ///
 /// # Errors
 /// What the listeners can't be built from.
 pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     sockets: Sockets,
+    workers: Workers,
     stop: CancellationToken,
 ) -> Result<(), StartError> {
     let config = gateway.snapshot.load().config.clone();
-    let address = sockets
-        .public()
-        .ok_or_else(|| StartError::Other("the listener has no address".into()))?;
-    let mut service = Service::new(
-        "gateway".to_owned(),
-        Door::new(
-            exchanges(&gateway, &config),
-            config.server.trusted_proxies.clone(),
-        ),
-    );
-    match &gateway.certificates {
-        Some(certificates) => {
-            service.add_tls_with_settings(&address.to_string(), None, tls_settings(certificates.clone())?);
-        }
-        None => service.add_tcp(&address.to_string()),
-    }
-    let mut inherited = Fds::new();
-    // Pingora owns the descriptor from here on, and closes it.
-    inherited.add(address.to_string(), sockets.public.into_raw_fd());
-
-    let (announce, shutdown) = watch::channel(false);
     let admin = sockets.admin.map(tokio::net::TcpListener::from_std).transpose();
     let admin = admin.map_err(|error| StartError::Other(format!("admin listener: {error}")))?;
+    let (announce, shutdown) = watch::channel(false);
+    let open = OpenConnections::default();
+    let ended = CancellationToken::new();
+    let end = ended.clone().drop_guard();
+    let mut running = Vec::new();
+    let threads = match workers {
+        Workers::Here => 1,
+        Workers::Threads(threads) => threads.max(1),
+    };
+    for number in 0..threads {
+        let listener = sockets.public.try_clone();
+        let listener = listener.map_err(|error| StartError::Other(format!("listener: {error}")))?;
+        let service = service(&gateway, &config, threads, open.clone(), listener)?;
+        let serving = service.run(shutdown.clone(), ended.clone());
+        match workers {
+            Workers::Here => drop(tokio::spawn(serving)),
+            Workers::Threads(_) => running.push(spawn_worker(number, serving)?),
+        }
+    }
+    drop(sockets.public);
     if let Some(listener) = admin {
         tokio::spawn(admin::serve(gateway.clone(), listener, stop.clone()));
     }
-    let running = tokio::spawn(async move {
-        service
-            .start_service(Some(Arc::new(Mutex::new(inherited))), shutdown, 1)
-            .await;
-    });
     stop.cancelled().await;
     let _ = announce.send(true);
     drain(&gateway, config.server.grace).await;
-    running.abort();
+    drop(end);
+    // What was still open leaves its lines in the log when it is dropped, with the thread.
+    let ends =
+        tokio::task::spawn_blocking(move || running.into_iter().for_each(|worker| drop(worker.join())));
+    let _ = tokio::time::timeout(FAREWELL, ends).await;
     Ok(())
+}
+
+/// A service with the listener that it inherits.
+struct Inheriting {
+    service: Service<Door>,
+    sockets: Fds,
+}
+
+impl Inheriting {
+    /// Serves until `ended`; accepts nothing new after `shutdown`.
+    async fn run(mut self, shutdown: watch::Receiver<bool>, ended: CancellationToken) {
+        let sockets = Some(Arc::new(Mutex::new(self.sockets)));
+        let serving = self.service.start_service(sockets, shutdown, 1);
+        tokio::select! {
+            () = serving => ended.cancelled().await,
+            () = ended.cancelled() => {}
+        }
+    }
+}
+
+fn service(
+    gateway: &Arc<Gateway>,
+    config: &Config,
+    threads: usize,
+    open: OpenConnections,
+    listener: TcpListener,
+) -> Result<Inheriting, StartError> {
+    let address = listener
+        .local_addr()
+        .map_err(|error| StartError::Other(format!("the listener has no address: {error}")))?
+        .to_string();
+    let exchanges = exchanges(gateway, config, threads);
+    let door = Door::new(exchanges, open, config.server.trusted_proxies.clone());
+    let mut service = Service::new("gateway".to_owned(), door);
+    let endpoint = ListenerConfig::tcp(address.clone());
+    service.add_listener(match &gateway.certificates {
+        Some(certificates) => endpoint.tls(tls_settings(certificates.clone())?),
+        None => endpoint.l4_buffer(L4BufferSettings::new(0, WRITE_BUFFER)),
+    });
+    let mut sockets = Fds::new();
+    // Pingora owns the descriptor from here on, and closes it.
+    sockets.add(address, listener.into_raw_fd());
+    Ok(Inheriting { service, sockets })
+}
+
+/// A thread that does nothing else. Its tasks end with `serving`.
+fn spawn_worker(
+    number: usize,
+    serving: impl Future<Output = ()> + Send + 'static,
+) -> Result<thread::JoinHandle<()>, StartError> {
+    let failed = |error: std::io::Error| StartError::Other(format!("no thread to serve on: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let worker = thread::Builder::new().name(format!("worker-{number}"));
+    worker.spawn(move || runtime.block_on(serving)).map_err(failed)
 }
 
 /// Waits until nothing is in flight, at most the grace time.
@@ -151,10 +230,10 @@ async fn drain(gateway: &Gateway, grace: Duration) {
     }
 }
 
-fn exchanges(gateway: &Arc<Gateway>, config: &Config) -> Exchanges {
+fn exchanges(gateway: &Arc<Gateway>, config: &Config, threads: usize) -> Exchanges {
     let conf = Arc::new(ServerConf {
-        threads: config.server.threads,
-        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        threads: 1,
+        upstream_keepalive_pool_size: UPSTREAM_POOL / threads,
         ..ServerConf::default()
     });
     let mut proxy = HttpProxy::new(Proxy::new(gateway.clone()), conf);

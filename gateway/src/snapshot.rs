@@ -4,16 +4,19 @@
 //! whole. Nothing here changes after it is built.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hivematrix_platform::PermissionLevel;
 use hivematrix_plugins::{Chain, Invalid, MenuEntry, PluginSpec, Registry, Tools};
+use http::HeaderValue;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::config::{COMPOSITION, Composed, Config, Origin, PluginInstance, PublicPath, Service, Upstream};
 use crate::metrics::RouteMetrics;
 use crate::phases::path::{CanonicalPath, under};
+use crate::upstream::fixed;
 
 /// Names that are never mounted as services, whatever a registry says (security rules, "Doors").
 const NEVER_MOUNTED: [&str; 3] = ["core", "nexus", "keycloak"];
@@ -24,6 +27,10 @@ pub(crate) struct Route {
     pub(crate) service: Service,
     /// The prefix, `/codex`, without a slash at its end.
     pub(crate) prefix: String,
+    /// Where it runs, ready to be asked.
+    pub(crate) backend: Backend,
+    /// The prefix, as its backend is told of it.
+    pub(crate) prefix_value: HeaderValue,
     /// The plugins of this route.
     pub(crate) chain: Chain,
     /// Counters that are already looked up.
@@ -31,6 +38,17 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    fn new(service: Service, chain: Chain, metrics: RouteMetrics) -> Result<Self, Invalid> {
+        Ok(Self {
+            backend: service.upstream.clone().try_into()?,
+            prefix: service.prefix.clone(),
+            prefix_value: header_value(&service.prefix)?,
+            chain,
+            metrics,
+            service,
+        })
+    }
+
     /// Whether anybody may come in without a login, in every reading of the path.
     pub(crate) fn is_public(&self, method: &http::Method, path: &CanonicalPath) -> bool {
         self.service.public.iter().any(|rule| {
@@ -43,19 +61,61 @@ impl Route {
     }
 }
 
+/// An upstream, ready to be asked.
+pub(crate) struct Backend {
+    /// What the configuration says of it.
+    pub(crate) upstream: Upstream,
+    /// Its socket address, where that needs no name to be resolved.
+    pub(crate) address: Option<SocketAddr>,
+    /// Its `Host`.
+    pub(crate) host: HeaderValue,
+}
+
+impl TryFrom<Upstream> for Backend {
+    type Error = Invalid;
+
+    fn try_from(upstream: Upstream) -> Result<Self, Invalid> {
+        Ok(Self {
+            address: fixed(&upstream.address),
+            host: header_value(&upstream.address)?,
+            upstream,
+        })
+    }
+}
+
+/// A public origin, as it is told to backends and plugins.
+pub(crate) struct PublicOrigin {
+    /// `https://host[:port]`.
+    pub(crate) text: String,
+    /// `X-Forwarded-Proto`.
+    pub(crate) proto: HeaderValue,
+    /// `X-Forwarded-Host`.
+    pub(crate) host: HeaderValue,
+}
+
+impl PublicOrigin {
+    fn new(origin: &Origin) -> Result<Self, Invalid> {
+        Ok(Self {
+            text: origin.to_string(),
+            proto: HeaderValue::from_static(origin.scheme.as_str()),
+            host: header_value(&origin.authority())?,
+        })
+    }
+}
+
 /// One version of the configuration, made ready for requests.
 pub(crate) struct Snapshot {
     /// The configuration it was made from.
     pub(crate) config: Arc<Config>,
     /// Where the identity provider is reached.
-    pub(crate) provider: Upstream,
+    pub(crate) provider: Backend,
     /// The menu in registry order.
     pub(crate) menu: Arc<[MenuEntry]>,
     by_first_segment: HashMap<String, Vec<Arc<Route>>>,
     /// What is put around our own pages: the composition, if it is configured.
     pub(crate) own_pages: Option<Chain>,
     redirects: HashMap<String, String>,
-    origins: Vec<String>,
+    origins: Vec<PublicOrigin>,
 }
 
 impl Snapshot {
@@ -83,16 +143,14 @@ impl Snapshot {
                     continue;
                 }
             };
-            let prefix = service.prefix.clone();
-            menu.push(menu_entry(service, &prefix));
-            let first = first_segment(&prefix).to_owned();
-            let metrics = metrics.route(service.name.as_str());
-            by_first_segment.entry(first).or_default().push(Arc::new(Route {
-                service: service.clone(),
-                prefix,
-                chain,
-                metrics,
-            }));
+            menu.push(menu_entry(service, &service.prefix));
+            match Route::new(service.clone(), chain, metrics.route(service.name.as_str())) {
+                Ok(route) => by_first_segment
+                    .entry(first_segment(&route.prefix).to_owned())
+                    .or_default()
+                    .push(Arc::new(route)),
+                Err(problem) => problems.push(problem),
+            }
         }
         let own_pages = composition_of(&config, registry, tools).map_or_else(
             |mut found| {
@@ -101,14 +159,12 @@ impl Snapshot {
             },
             Some,
         );
-        let mut at = config.provider.backend_url.clone();
-        at.set_path("/");
-        let provider = Upstream::try_from(at).map_err(|error| Invalid::new(error.to_string()));
-        let provider = match provider {
-            Ok(provider) if problems.is_empty() => provider,
-            Ok(_) => return Err(problems),
-            Err(problem) => {
-                problems.push(problem);
+        let origins = config.server.public_origins.iter().map(PublicOrigin::new);
+        let origins = origins.collect::<Result<_, _>>();
+        let (provider, origins) = match (provider_of(&config), origins) {
+            (Ok(provider), Ok(origins)) if problems.is_empty() => (provider, origins),
+            (provider, origins) => {
+                problems.extend(provider.err().into_iter().chain(origins.err()));
                 return Err(problems);
             }
         };
@@ -119,12 +175,6 @@ impl Snapshot {
             .redirects
             .iter()
             .map(|r| (r.from.clone(), r.to.clone()))
-            .collect();
-        let origins = config
-            .server
-            .public_origins
-            .iter()
-            .map(ToString::to_string)
             .collect();
         Ok(Self {
             provider,
@@ -175,13 +225,30 @@ impl Snapshot {
 
     /// The same origin as text, `https://host[:port]`.
     pub(crate) fn origin_text(&self, index: usize) -> &str {
-        self.origins.get(index).map(String::as_str).unwrap_or_default()
+        self.origins.get(index).map_or("", |origin| &origin.text)
+    }
+
+    /// The same origin, as it is told to backends.
+    pub(crate) fn public_origin(&self, index: usize) -> Option<&PublicOrigin> {
+        self.origins.get(index)
     }
 
     /// A public origin by the index that [`Snapshot::origin_of`] gave; the first one otherwise.
     pub(crate) fn origin(&self, index: usize) -> Option<&Origin> {
         self.config.server.public_origins.get(index)
     }
+}
+
+fn provider_of(config: &Config) -> Result<Backend, Invalid> {
+    let mut at = config.provider.backend_url.clone();
+    at.set_path("/");
+    Upstream::try_from(at)
+        .map_err(|error| Invalid::new(error.to_string()))?
+        .try_into()
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, Invalid> {
+    HeaderValue::try_from(text).map_err(|_| Invalid::new(format!("{text:?} cannot stand in a header")))
 }
 
 fn chain_of(

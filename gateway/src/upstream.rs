@@ -9,25 +9,13 @@ use dashmap::DashMap;
 /// How long a resolved name is used before it is asked for again.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// `host:port` as configured.
-pub(crate) enum Address<'a> {
-    /// Already a socket address.
-    Fixed(SocketAddr),
-    /// A name with its port.
-    Named(&'a str),
-}
-
-impl<'a> From<&'a str> for Address<'a> {
-    /// `localhost` is 127.0.0.1: services bind there and nowhere else (platform README §1).
-    fn from(text: &'a str) -> Self {
-        if let Ok(address) = text.parse() {
-            return Self::Fixed(address);
-        }
-        match text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
-            Some(port) => Self::Fixed(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
-            None => Self::Named(text),
-        }
-    }
+/// The socket address behind `host:port`, if the host is a number or `localhost`, which is 127.0.0.1: services bind
+/// there and nowhere else (platform README §1).
+pub(crate) fn fixed(text: &str) -> Option<SocketAddr> {
+    text.parse().ok().or_else(|| {
+        let port = text.strip_prefix("localhost:")?.parse().ok()?;
+        Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+    })
 }
 
 /// The resolved names of this process; as many entries as the configuration has names.
@@ -37,12 +25,8 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// Resolves; a name that no longer resolves keeps its last address.
-    pub(crate) async fn resolve(&self, address: &Address<'_>) -> Option<SocketAddr> {
-        let name = match address {
-            Address::Fixed(address) => return Some(*address),
-            Address::Named(name) => *name,
-        };
+    /// Resolves `name:port`; a name that no longer resolves keeps its last address.
+    pub(crate) async fn resolve(&self, name: &str) -> Option<SocketAddr> {
         let known = self.known.get(name).map(|entry| *entry);
         if let Some((address, since)) = known
             && since.elapsed() < FRESH
@@ -67,11 +51,10 @@ impl Addresses {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn localhost_is_where_services_bind() {
-        let found = Addresses::default()
-            .resolve(&Address::from("localhost:5010"))
-            .await;
-        assert_eq!(found, "127.0.0.1:5010".parse().ok());
+    #[test]
+    fn localhost_is_where_services_bind() {
+        assert_eq!(fixed("localhost:5010"), "127.0.0.1:5010".parse().ok());
+        assert_eq!(fixed("[::1]:80"), "[::1]:80".parse().ok());
+        assert_eq!(fixed("stock.example:80"), None);
     }
 }

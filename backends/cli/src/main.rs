@@ -93,7 +93,9 @@ fn main() -> ExitCode {
             };
         }
     };
-    match command.run() {
+    let outcome = command.run();
+    log::end();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");

@@ -11,7 +11,7 @@ use pingora::http::RequestHeader;
 use crate::config::{Limits, Server};
 use crate::context::{Context, Life};
 use crate::error::Refusal;
-use crate::headers::{CORRELATION_ID, is_reserved, trace_id};
+use crate::headers::{FORWARDED_FOR, TRACEPARENT, is_reserved, trace_id};
 use crate::phases::path::CanonicalPath;
 
 /// What the connection says about the request.
@@ -34,11 +34,9 @@ pub(crate) fn arrive(
     connection: Connection,
     context: &mut Context,
 ) -> Result<(), Refusal> {
-    let snapshot = context.snapshot.clone();
+    let snapshot = &*context.snapshot;
     let config = &snapshot.config;
-    context
-        .account
-        .identify(head.headers.get(&CORRELATION_ID).map(|value| value.as_bytes()));
+    context.account.identify(&head.headers);
     context.account.begin(head);
     context.client = client_address(&head.headers, connection.peer, &config.server);
     context.account.client = context.client;
@@ -68,9 +66,18 @@ pub(crate) fn arrive(
         return Err(Refusal::BadRequest("its query contains a control character"));
     }
     context.path = Some(path);
+    forget_spelling(head);
     strip_reserved(head);
     drop_malformed_trace(head);
     Ok(())
+}
+
+/// Pingora keeps the spelling of every name in a map of its own, which then is copied and changed along with the
+/// headers. Names mean the same in any case (RFC 9110 §5.1). Only for targets that the URI holds whole.
+fn forget_spelling(head: &mut RequestHeader) {
+    let nothing = RequestHeader::from(http::Request::new(()).into_parts().0);
+    let parts = http::request::Parts::from(std::mem::replace(head, nothing));
+    *head = RequestHeader::from(parts);
 }
 
 fn check_sizes(head: &RequestHeader, limits: &Limits) -> Result<(), Refusal> {
@@ -201,7 +208,7 @@ fn client_address(headers: &HeaderMap, peer: Option<IpAddr>, server: &Server) ->
         return Some(peer);
     }
     let mut client = peer;
-    for value in headers.get_all("x-forwarded-for").iter().rev() {
+    for value in headers.get_all(FORWARDED_FOR).iter().rev() {
         for part in value.as_bytes().rsplit(|byte| *byte == b',') {
             let address = std::str::from_utf8(part.trim_ascii())
                 .ok()
@@ -237,11 +244,11 @@ fn strip_reserved(head: &mut RequestHeader) {
 
 /// W3C trace context is passed on as it came if it is well-formed, else dropped with its state.
 fn drop_malformed_trace(head: &mut RequestHeader) {
-    let Some(parent) = head.headers.get("traceparent") else {
+    let Some(parent) = head.headers.get(TRACEPARENT) else {
         return;
     };
-    if trace_id(parent.as_bytes()).is_none() || head.headers.get_all("traceparent").iter().count() > 1 {
-        head.remove_header("traceparent");
+    if trace_id(parent.as_bytes()).is_none() || head.headers.get_all(TRACEPARENT).iter().count() > 1 {
+        head.remove_header(&TRACEPARENT);
         head.remove_header("tracestate");
     }
 }

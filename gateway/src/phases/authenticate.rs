@@ -42,7 +42,7 @@ pub(crate) async fn authenticate(
         Credentials::Bearer(_) if !context.snapshot.config.sessions.legacy_bearer => {
             Err(Refusal::LoginNeeded("bearer_not_accepted"))
         }
-        Credentials::Bearer(token) => gateway.view.by_bearer(&token).await.map_err(refusal),
+        Credentials::Bearer(token) => gateway.view.by_bearer(token).await.map_err(refusal),
     };
     match found {
         Ok(identity) => {

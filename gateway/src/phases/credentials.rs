@@ -9,20 +9,20 @@ use crate::error::Refusal;
 use crate::identity::{Handle, Refused, cookies};
 
 /// What a request shows as proof of who it is.
-pub(crate) enum Credentials {
+pub(crate) enum Credentials<'a> {
     /// Nothing.
     None,
     /// The session cookie.
     Cookie(Handle),
     /// An `Authorization: Bearer` token.
-    Bearer(String),
+    Bearer(&'a str),
 }
 
 /// Reads the proofs of a request.
 ///
 /// # Errors
 /// 400 for two session cookies, or a cookie and a bearer token together.
-pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials, Refusal> {
+pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Refusal> {
     let handle = cookies::session_handle(headers)
         .map_err(|_| Refusal::BadRequest("it has more than one session cookie"))?;
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
@@ -42,10 +42,10 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials, Refusal> {
     }
 }
 
-fn bearer_token(value: &[u8]) -> Option<String> {
+fn bearer_token(value: &[u8]) -> Option<&str> {
     let (scheme, token) = value.split_at_checked(7)?;
     let token = std::str::from_utf8(token).ok()?.trim();
-    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then(|| token.to_owned())
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
 }
 
 /// Refuses an unsafe request, or a WebSocket, that a foreign site sends with our cookie.

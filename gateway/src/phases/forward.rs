@@ -1,19 +1,27 @@
 //! Forward: the peer, and the head as the backend sees it. May run again on a retry, so it only sets.
 
+use std::borrow::Cow;
+use std::io::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Version;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
 use pingora::http::RequestHeader;
 use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType};
 
-use crate::config::{Provider, ServiceTimeouts};
+use crate::config::ServiceTimeouts;
 use crate::context::{Context, Life, Target};
 use crate::error::Refusal;
 use crate::gateway::Gateway;
-use crate::headers::CORRELATION_ID;
+use crate::headers::{
+    CORRELATION_ID, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PREFIX, FORWARDED_PROTO,
+};
 use crate::identity::cookies;
-use crate::upstream::Address;
+use crate::snapshot::Route;
 
 /// Chooses the connection's settings.
 ///
@@ -22,21 +30,30 @@ use crate::upstream::Address;
 pub(crate) async fn peer(gateway: &Gateway, context: &Context) -> Result<Box<HttpPeer>, Refusal> {
     let config = &context.snapshot.config;
     let provider_timeouts;
-    let (upstream, timeouts) = match &context.target {
-        Some(Target::Service(route)) => (&route.service.upstream, &route.service.timeouts),
+    let (backend, timeouts) = match &context.target {
+        Some(Target::Service(route)) => (&route.backend, &route.service.timeouts),
         Some(Target::Provider { .. }) => {
             provider_timeouts = ServiceTimeouts::from(&config.timeouts);
             (&context.snapshot.provider, &provider_timeouts)
         }
         None => return Err(Refusal::Internal("no target".into())),
     };
-    let address = Address::from(upstream.address.as_str());
-    let address = gateway
-        .addresses
-        .resolve(&address)
-        .await
-        .ok_or(Refusal::UpstreamUnreachable)?;
-    let mut peer = Box::new(HttpPeer::new(address, upstream.tls, upstream.host.clone()));
+    let upstream = &backend.upstream;
+    let address = match backend.address {
+        Some(address) => address,
+        None => gateway
+            .addresses
+            .resolve(&upstream.address)
+            .await
+            .ok_or(Refusal::UpstreamUnreachable)?,
+    };
+    // Without TLS nobody asks for the name.
+    let name = if upstream.tls {
+        upstream.host.clone()
+    } else {
+        String::new()
+    };
+    let mut peer = Box::new(HttpPeer::new(address, upstream.tls, name));
     if upstream.http2 {
         peer.options.set_http_version(2, 2);
     }
@@ -63,86 +80,93 @@ pub(crate) fn prepare(
     original: &RequestHeader,
     context: &Context,
 ) -> pingora::Result<()> {
-    let config = &context.snapshot.config;
-    if let Some(without) = cookies::without_ours(&original.headers) {
-        head.remove_header(&header::COOKIE);
-        if let Some(rest) = without {
-            head.insert_header(header::COOKIE, rest)?;
+    // Taken out and put back: the wrapper's own ways to change a head copy names that are known here.
+    let nothing = RequestHeader::from(http::Request::new(()).into_parts().0);
+    let mut parts = Parts::from(std::mem::replace(head, nothing));
+    let headers = &mut parts.headers;
+    if let Some(without) = cookies::without_ours(headers) {
+        match without {
+            Some(rest) => drop(headers.insert(header::COOKIE, rest)),
+            None => drop(headers.remove(header::COOKIE)),
         }
     }
-    match context.client {
-        Some(client) => head.insert_header("x-forwarded-for", client.to_string())?,
-        None => head.insert_header("x-forwarded-for", "unknown")?,
+    headers.insert(FORWARDED_FOR, address_value(context.client));
+    if let Some(origin) = context.snapshot.public_origin(context.origin) {
+        headers.insert(FORWARDED_PROTO, origin.proto.clone());
+        headers.insert(FORWARDED_HOST, origin.host.clone());
     }
-    if let Some(origin) = context.snapshot.origin(context.origin) {
-        head.insert_header("x-forwarded-proto", origin.scheme.as_str())?;
-        head.insert_header("x-forwarded-host", origin.authority())?;
-    }
-    head.insert_header(CORRELATION_ID, context.id())?;
-    let host = match &context.target {
+    headers.insert(CORRELATION_ID, context.account.id.clone());
+    // An HTTP/2 head has its own way to say the host; what Pingora made of it is replaced here.
+    let target = match &context.target {
         Some(Target::Service(route)) => {
-            prepare_service(head, original, context, route)?;
-            route.service.upstream.address.as_str()
+            headers.insert(header::HOST, route.backend.host.clone());
+            prepare_service(headers, context, route);
+            below_prefix(original, route)
         }
         Some(Target::Provider { path_and_query }) => {
-            prepare_provider(head, context, path_and_query, &config.provider)?;
-            context.snapshot.provider.address.as_str()
+            headers.insert(header::HOST, context.snapshot.provider.host.clone());
+            prepare_provider(headers, context)?;
+            Cow::Borrowed(path_and_query.as_bytes())
         }
-        None => return Ok(()),
+        None => Cow::Borrowed(original.raw_path()),
     };
-    head.insert_header(header::HOST, host)?;
     if original.version == Version::HTTP_2
         && original
             .headers
             .get(header::TE)
             .is_some_and(|te| te == "trailers")
     {
-        head.insert_header(header::TE, HeaderValue::from_static("trailers"))?;
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    Ok(())
+    *head = RequestHeader::from(parts);
+    head.set_raw_path(&target)
 }
 
-fn prepare_service(
-    head: &mut RequestHeader,
-    original: &RequestHeader,
-    context: &Context,
-    route: &crate::snapshot::Route,
-) -> pingora::Result<()> {
-    let raw = original.raw_path();
-    let rest = raw.get(route.prefix.len()..).unwrap_or_default();
+/// The client's address as text: numbers, dots and colons.
+fn address_value(client: Option<IpAddr>) -> HeaderValue {
+    const UNKNOWN: HeaderValue = HeaderValue::from_static("unknown");
+    client.map_or(UNKNOWN, |client| {
+        let mut text = Vec::with_capacity(45);
+        let _ = write!(text, "{client}");
+        HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(UNKNOWN)
+    })
+}
+
+/// The target as the service sees it: without its prefix.
+fn below_prefix<'a>(original: &'a RequestHeader, route: &Route) -> Cow<'a, [u8]> {
+    let rest = original.raw_path().get(route.prefix.len()..).unwrap_or_default();
     match rest.first() {
-        Some(b'/') => head.set_raw_path(rest)?,
-        _ => head.set_raw_path(&[b"/", rest].concat())?,
+        Some(b'/') => Cow::Borrowed(rest),
+        _ => Cow::Owned([b"/", rest].concat()),
     }
-    head.insert_header("x-forwarded-prefix", route.prefix.as_str())?;
-    head.remove_header(&header::AUTHORIZATION);
-    if let Some(identity) = &context.identity {
-        head.insert_header(header::AUTHORIZATION, identity.authorization.clone())?;
+}
+
+fn prepare_service(headers: &mut HeaderMap, context: &Context, route: &Route) {
+    headers.insert(FORWARDED_PREFIX, route.prefix_value.clone());
+    match &context.identity {
+        Some(identity) => drop(headers.insert(header::AUTHORIZATION, identity.authorization.clone())),
+        None => drop(headers.remove(header::AUTHORIZATION)),
     }
     if context
         .visits
         .as_ref()
         .is_some_and(hivematrix_plugins::Visits::wants_document)
     {
-        head.insert_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))?;
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // A part of a page can't be edited, and must not be mixed with an edited one.
-        head.remove_header(&header::RANGE);
-        head.remove_header(&header::IF_RANGE);
+        headers.remove(header::RANGE);
+        headers.remove(header::IF_RANGE);
     }
-    Ok(())
 }
 
 /// The headers that Keycloak reads behind a proxy (`proxy-headers=xforwarded`).
-fn prepare_provider(
-    head: &mut RequestHeader,
-    context: &Context,
-    path_and_query: &str,
-    provider: &Provider,
-) -> pingora::Result<()> {
-    head.set_raw_path(path_and_query.as_bytes())?;
+fn prepare_provider(headers: &mut HeaderMap, context: &Context) -> pingora::Result<()> {
+    let invalid = |_| Error::explain(ErrorType::InternalError, "no header value");
+    let provider = &context.snapshot.config.provider;
     if let Some(origin) = context.snapshot.origin(context.origin) {
-        head.insert_header("x-forwarded-port", origin.port.to_string())?;
+        headers.insert(FORWARDED_PORT, HeaderValue::from(origin.port));
     }
-    head.insert_header("x-forwarded-prefix", provider.public_path.as_str())?;
+    let prefix = HeaderValue::try_from(provider.public_path.as_str()).map_err(invalid)?;
+    headers.insert(FORWARDED_PREFIX, prefix);
     Ok(())
 }

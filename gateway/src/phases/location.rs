@@ -54,7 +54,7 @@ impl Locations<'_> {
             return Some(at(route, &url));
         }
         let provider = &self.snapshot.config.provider;
-        if self.snapshot.provider.address == authority {
+        if self.snapshot.provider.upstream.address == authority {
             return Some(format!("{}{}", provider.public_path, tail(&url)));
         }
         is_internal(&url).then(|| at(self.route, &url))

@@ -25,7 +25,7 @@ pub(crate) enum Step {
 /// # Errors
 /// [`Refusal::Plugin`] when a plugin that may decide has failed: closed, because it may guard something.
 pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) -> Result<Step, Refusal> {
-    let Some(Target::Service(route)) = context.target.clone() else {
+    let Some(Target::Service(route)) = &context.target else {
         return Ok(Step::Continue);
     };
     if route.chain.is_empty() {

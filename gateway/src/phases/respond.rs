@@ -3,6 +3,7 @@
 
 use hivematrix_plugins::ResponseHead;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::response::Parts;
 use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
@@ -10,10 +11,12 @@ use pingora::{Error, ErrorType};
 use crate::coding::{self, Coding, DecodeError};
 use crate::config::{Origin, Provider};
 use crate::context::{Context, Life, Target};
+use crate::cut;
 use crate::edited::EditedBody;
 use crate::headers::{CORRELATION_ID, is_reserved};
 use crate::phases::cookie::{CookiePath, confine_cookie};
 use crate::phases::location::Locations;
+use crate::snapshot::Route;
 
 /// What speaks for the whole origin and is not a backend's to say (security rules, "Answers").
 const FOR_THE_ORIGIN: [&str; 5] = [
@@ -43,62 +46,111 @@ pub(crate) async fn respond(
 ) -> pingora::Result<()> {
     context.account.status = head.status.as_u16();
     refuse_foreign_switch(head, context.life)?;
-    remove_nominated(head);
-    for name in FOR_THE_ORIGIN.iter().chain(&HOP_BY_HOP) {
-        head.remove_header(*name);
+    let own_words = |reason: &&str| head.status.canonical_reason() != Some(*reason);
+    let reason = head.get_reason_phrase().filter(own_words).map(str::to_owned);
+    // Taken out and put back: the wrapper keeps the spelling of every name, and changes that map with each header.
+    let nothing = ResponseHeader::from(http::Response::new(()).into_parts().0);
+    let mut parts = Parts::from(std::mem::replace(head, nothing));
+    let outcome = tidy(request, &mut parts, context).await;
+    *head = ResponseHeader::from(parts);
+    if reason.is_some() {
+        head.set_reason_phrase(reason.as_deref())?;
     }
-    let snapshot = context.snapshot.clone();
-    match context.target.clone() {
+    outcome
+}
+
+async fn tidy(request: &RequestHeader, parts: &mut Parts, context: &mut Context) -> pingora::Result<()> {
+    let found = Found::in_head(&parts.headers);
+    if found.connection {
+        remove_nominated(&mut parts.headers);
+    }
+    if found.dropped {
+        for name in FOR_THE_ORIGIN.iter().chain(&HOP_BY_HOP) {
+            parts.headers.remove(*name);
+        }
+    }
+    match &context.target {
         Some(Target::Provider { .. }) => {
-            respond_provider(head, &snapshot.config.provider, snapshot.origin(context.origin))?;
+            let snapshot = &context.snapshot;
+            let origin = snapshot.origin(context.origin);
+            respond_provider(&mut parts.headers, &snapshot.config.provider, origin)?;
         }
         Some(Target::Service(route)) => {
-            let bare = context
-                .path
-                .as_ref()
-                .is_some_and(|path| path.sent() == route.prefix);
-            confine_cookies(
-                head,
-                &route.prefix,
-                if bare {
-                    CookiePath::WithinOrWhole
-                } else {
-                    CookiePath::Within
-                },
-            )?;
-            confine_service_worker(head, &route.prefix)?;
-            let locations = Locations {
-                snapshot: &snapshot,
-                route: &route,
-            };
-            for name in [header::LOCATION, header::CONTENT_LOCATION] {
-                let changed = head
-                    .headers
-                    .get(&name)
-                    .and_then(|l| l.to_str().ok())
-                    .and_then(|l| locations.public(l));
-                // One value, and it is the one that was looked at.
-                let kept = || {
-                    head.headers
-                        .get(&name)
-                        .and_then(|value| value.to_str().ok())
-                        .map(str::to_owned)
-                };
-                let several = head.headers.get_all(&name).iter().nth(1).is_some();
-                if let Some(location) = changed.or_else(|| several.then(kept).flatten()) {
-                    head.insert_header(name, location)?;
-                }
+            if found.of_service {
+                confine(&mut parts.headers, context, route)?;
             }
-            let refresh = head.headers.get(header::REFRESH).and_then(|r| r.to_str().ok());
-            if let Some(refresh) = refresh.and_then(|r| locations.public_refresh(r)) {
-                head.insert_header(header::REFRESH, refresh)?;
-            }
-            run_plugins(request, head, context).await?;
+            run_plugins(request, parts, context).await?;
         }
         None => {}
     }
-    head.insert_header(CORRELATION_ID, context.account.id.as_str())?;
+    parts.headers.insert(CORRELATION_ID, context.account.id.clone());
     Ok(())
+}
+
+/// What is in a head that concerns us, found in one look at it: most heads have next to nothing of it.
+#[derive(Default)]
+struct Found {
+    /// Something that is dropped without a further look.
+    dropped: bool,
+    /// `Connection`.
+    connection: bool,
+    /// What a service may only say of its own prefix.
+    of_service: bool,
+}
+
+impl Found {
+    fn in_head(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys().map(HeaderName::as_str) {
+            match name {
+                "connection" => found.connection = true,
+                "set-cookie" | "service-worker-allowed" | "location" | "content-location" | "refresh" => {
+                    found.of_service = true;
+                }
+                name => found.dropped |= FOR_THE_ORIGIN.contains(&name) || HOP_BY_HOP.contains(&name),
+            }
+        }
+        found
+    }
+}
+
+/// Cookies, redirects and scopes of a service stay on its prefix.
+fn confine(headers: &mut HeaderMap, context: &Context, route: &Route) -> pingora::Result<()> {
+    let bare = context
+        .path
+        .as_ref()
+        .is_some_and(|path| path.sent() == route.prefix);
+    let path = if bare {
+        CookiePath::WithinOrWhole
+    } else {
+        CookiePath::Within
+    };
+    confine_cookies(headers, &route.prefix, path)?;
+    confine_service_worker(headers, &route.prefix)?;
+    let locations = Locations {
+        snapshot: &context.snapshot,
+        route,
+    };
+    for name in [header::LOCATION, header::CONTENT_LOCATION] {
+        let said = headers.get(&name).and_then(|location| location.to_str().ok());
+        let changed = said.and_then(|location| locations.public(location));
+        // One value, and it is the one that was looked at.
+        let kept = || said.map(str::to_owned);
+        let several = headers.get_all(&name).iter().nth(1).is_some();
+        if let Some(location) = changed.or_else(|| several.then(kept).flatten()) {
+            headers.insert(name, value(location)?);
+        }
+    }
+    let refresh = headers.get(header::REFRESH).and_then(|r| r.to_str().ok());
+    if let Some(refresh) = refresh.and_then(|r| locations.public_refresh(r)) {
+        headers.insert(header::REFRESH, value(refresh)?);
+    }
+    Ok(())
+}
+
+fn value(text: String) -> pingora::Result<HeaderValue> {
+    HeaderValue::try_from(text)
+        .map_err(|error| Error::because(ErrorType::InvalidHTTPHeader, "a rewritten value", error).into_up())
 }
 
 /// A switch of protocols that nobody asked for would let bytes flow past every check.
@@ -108,7 +160,7 @@ fn refuse_foreign_switch(head: &ResponseHeader, life: Life) -> pingora::Result<(
         || (life == Life::Conversation && head.headers.get(header::UPGRADE).is_some_and(websocket))
     {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            crate::cut::switched();
+            cut::switched();
         }
         return Ok(());
     }
@@ -116,52 +168,53 @@ fn refuse_foreign_switch(head: &ResponseHeader, life: Life) -> pingora::Result<(
 }
 
 /// What the backend's `Connection` names is for us alone (RFC 9110 §7.6.1).
-fn remove_nominated(head: &mut ResponseHeader) {
+fn remove_nominated(headers: &mut HeaderMap) {
     const KEPT: [HeaderName; 4] = [
         header::CONNECTION,
         header::CONTENT_LENGTH,
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ];
-    let nominated: Vec<HeaderName> = head
-        .headers
+    let nominated: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+        .map(str::trim)
+        // An option of the connection, and dropped anyway where it is a header.
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive"))
+        .filter_map(|name| name.parse().ok())
         .filter(|name| !KEPT.contains(name))
         .collect();
     for name in nominated {
-        head.remove_header(&name);
+        headers.remove(&name);
     }
 }
 
 /// Tidies an answer of the provider: cookies stay on its path, redirects stay public, no page is framed.
 fn respond_provider(
-    head: &mut ResponseHeader,
+    headers: &mut HeaderMap,
     provider: &Provider,
     origin: Option<&Origin>,
 ) -> pingora::Result<()> {
-    let cookies: Vec<String> = head
-        .headers
+    let cookies: Vec<String> = headers
         .get_all(header::SET_COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .filter_map(|cookie| confine_cookie(cookie, &provider.public_path, CookiePath::Whole))
         .collect();
-    head.remove_header(&header::SET_COOKIE);
+    headers.remove(header::SET_COOKIE);
     for cookie in cookies {
-        head.append_header(header::SET_COOKIE, cookie)?;
+        headers.append(header::SET_COOKIE, value(cookie)?);
     }
-    if let Some(location) = public_location(&head.headers, provider, origin) {
-        head.insert_header(header::LOCATION, location)?;
+    if let Some(location) = public_location(headers, provider, origin) {
+        headers.insert(header::LOCATION, value(location)?);
     }
-    head.insert_header(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))?;
-    head.append_header(
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.append(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("frame-ancestors 'none'"),
-    )?;
+    );
     Ok(())
 }
 
@@ -204,29 +257,28 @@ fn belongs_into_head(name: &HeaderName) -> bool {
         || HOP_BY_HOP.contains(&name.as_str())
 }
 
-fn confine_cookies(head: &mut ResponseHeader, prefix: &str, path: CookiePath) -> pingora::Result<()> {
-    if !head.headers.contains_key(header::SET_COOKIE) {
+fn confine_cookies(headers: &mut HeaderMap, prefix: &str, path: CookiePath) -> pingora::Result<()> {
+    if !headers.contains_key(header::SET_COOKIE) {
         return Ok(());
     }
-    let cookies: Vec<String> = head
-        .headers
+    let cookies: Vec<String> = headers
         .get_all(header::SET_COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .filter_map(|cookie| confine_cookie(cookie, prefix, path))
         .collect();
-    head.remove_header(&header::SET_COOKIE);
+    headers.remove(header::SET_COOKIE);
     for cookie in cookies {
-        head.append_header(header::SET_COOKIE, cookie)?;
+        headers.append(header::SET_COOKIE, value(cookie)?);
     }
     Ok(())
 }
 
 /// A scope is compared as a string, after the browser has resolved it: only one value is safe to pass on.
-fn confine_service_worker(head: &mut ResponseHeader, prefix: &str) -> pingora::Result<()> {
+fn confine_service_worker(headers: &mut HeaderMap, prefix: &str) -> pingora::Result<()> {
     const ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
-    if head.headers.contains_key(&ALLOWED) {
-        head.insert_header(ALLOWED, format!("{prefix}/"))?;
+    if headers.contains_key(&ALLOWED) {
+        headers.insert(ALLOWED, value(format!("{prefix}/"))?);
     }
     Ok(())
 }
@@ -234,20 +286,20 @@ fn confine_service_worker(head: &mut ResponseHeader, prefix: &str) -> pingora::R
 /// Response hooks, then the decision whether the body is a document that somebody edits.
 async fn run_plugins(
     request: &RequestHeader,
-    head: &mut ResponseHeader,
+    parts: &mut Parts,
     context: &mut Context,
 ) -> pingora::Result<()> {
-    if head.status.is_informational() {
+    if parts.status.is_informational() {
         return Ok(());
     }
     let Some(visits) = &mut context.visits else {
         return Ok(());
     };
     // Without a responsible plugin only a document's caching can concern us.
-    if visits.is_empty() && !is_html(head) {
+    if visits.is_empty() && !is_html(&parts.headers) {
         return Ok(());
     }
-    let mut seen = ResponseHead::new(head.status, head.headers.clone());
+    let mut seen = ResponseHead::new(parts.status, std::mem::take(&mut parts.headers));
     visits.on_response(&mut seen).await;
     let undone = undo_coding(&mut seen.headers, visits.wants_document());
     match visits.rewriter(&mut seen) {
@@ -261,6 +313,12 @@ async fn run_plugins(
             }
             seen.headers
                 .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            seen.headers.remove(header::CONTENT_LENGTH);
+            if request.version == Version::HTTP_11 {
+                // Or the proxy would end the answer by closing the connection.
+                let chunked = HeaderValue::from_static("chunked");
+                seen.headers.insert(header::TRANSFER_ENCODING, chunked);
+            }
         }
         None => {
             if let Some((_, value)) = undone {
@@ -268,18 +326,9 @@ async fn run_plugins(
             }
         }
     }
-    let mut parts = head.as_owned_parts();
     parts.status = seen.status;
     parts.headers = seen.headers;
-    *head = ResponseHeader::from(parts);
-    context.account.status = head.status.as_u16();
-    if context.edited.is_some() {
-        head.remove_header(&header::CONTENT_LENGTH);
-        if request.version == Version::HTTP_11 {
-            // Or the proxy would end the answer by closing the connection.
-            head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
-        }
-    }
+    context.account.status = parts.status.as_u16();
     Ok(())
 }
 
@@ -310,8 +359,8 @@ fn coding_for(request: &RequestHeader, headers: &HeaderMap) -> Option<Coding> {
     }
 }
 
-fn is_html(head: &ResponseHeader) -> bool {
-    head.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+fn is_html(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         let value = value.as_bytes();
         value
             .get(..9)

@@ -59,8 +59,8 @@ impl Args {
         if !config.warnings.is_empty() {
             tracing::warn!("the configuration should be looked at:\n{}", config.warnings);
         }
-        let threads = config.server.threads;
-        runtime::block_on(Some(threads), serve(location, environment, config))
+        // Requests have threads of their own: this one follows the store's feed, the files and the admin listener.
+        runtime::block_on(Some(1), serve(location, environment, config))
     }
 }
 
@@ -74,7 +74,7 @@ async fn serve(location: Location, environment: Environment, config: Config) -> 
         Some((core, builder)) => (builder, Some(core)),
         None => (Builder::new(config.clone()), None),
     };
-    let running = builder.start().await?;
+    let running = builder.own_threads().start().await?;
     ready::announce(&address(&config, &running));
     let ended = running.stop_token();
     let broken = tokio::select! {

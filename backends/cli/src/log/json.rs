@@ -1,8 +1,13 @@
 //! Log lines as JSON (platform README §9), one object per line.
+//!
+//! Every request leaves such a line, so nothing is allocated for it: the fields of an event are written straight into
+//! the line, in two rounds, because those of `extra` stand together.
 
 use std::fmt;
+use std::io::{self, Write as _};
 
-use serde_json::{Map, Value, json};
+use serde::Serializer as _;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
@@ -12,7 +17,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::registry::LookupSpan;
 
 /// `{"timestamp","level","logger","message","correlation_id","user_id","extra"}`, one object per line. The fields of
-/// the event and of the spans around it go to `extra`, except for the two that have members of their own.
+/// the event and of the spans around it go to `extra`, except for those that have members of their own.
 pub(super) struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -23,10 +28,10 @@ where
     fn format_event(
         &self,
         context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
+        writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut fields = Fields::default();
+        let mut around = Map::new();
         for span in context
             .event_scope()
             .into_iter()
@@ -37,76 +42,201 @@ where
                 .get::<FormattedFields<N>>()
                 .map(|fields| fields.fields.as_str());
             if let Some(Ok(of_span)) = formatted.map(serde_json::from_str::<Map<String, Value>>) {
-                fields.0.extend(of_span);
+                around.extend(of_span);
             }
         }
-        event.record(&mut fields);
-        let metadata = event.metadata();
-        writeln!(
-            writer,
-            "{}",
-            fields.into_line(*metadata.level(), metadata.target())
-        )
+        write_line(Utf8(writer), event, around).map_err(|_| fmt::Error)
     }
 }
 
-/// The fields of an event, and those of the spans around it.
-#[derive(Default)]
-pub(super) struct Fields(Map<String, Value>);
+/// The members that a line always has, filled by fields.
+#[derive(Clone, Copy)]
+enum Member {
+    Logger,
+    Message,
+    CorrelationId,
+    UserId,
+}
 
-impl Fields {
-    fn into_line(mut self, level: Level, target: &str) -> Value {
-        // What arrives through the `log` crate brings its real target as a field.
-        let logger = self.0.remove("log.target").unwrap_or_else(|| target.into());
-        self.0.retain(|name, _| !name.starts_with("log."));
-        let mut take = |names: &[&str]| names.iter().find_map(|name| self.0.remove(*name));
-        let message = take(&["message"]).unwrap_or_else(|| "".into());
-        let correlation_id = take(&["correlation_id", "request_id"]);
-        let user_id = take(&["user_id", "user"]);
-        json!({
-            "timestamp": OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
-            "level": spelled(level),
-            "logger": logger,
-            "message": message,
-            "correlation_id": correlation_id,
-            "user_id": user_id,
-            "extra": self.0,
-        })
+impl Member {
+    const ALL: [Self; 4] = [Self::Logger, Self::Message, Self::CorrelationId, Self::UserId];
+
+    /// By what the fields are called where they are logged. What arrives through the `log` crate brings its real
+    /// target as a field.
+    fn of(field: &str) -> Option<Self> {
+        match field {
+            "log.target" => Some(Self::Logger),
+            "message" => Some(Self::Message),
+            "correlation_id" | "request_id" => Some(Self::CorrelationId),
+            "user_id" | "user" => Some(Self::UserId),
+            _ => None,
+        }
     }
 
-    /// The text of a field, empty if it has none.
-    pub(super) fn text(&self, name: &str) -> &str {
-        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    fn set(&mut self, field: &Field, value: Value) {
-        self.0.insert(field.name().to_owned(), value);
+    fn key(self) -> &'static str {
+        match self {
+            Self::Logger => "logger",
+            Self::Message => "message",
+            Self::CorrelationId => "correlation_id",
+            Self::UserId => "user_id",
+        }
     }
 }
 
-impl Visit for Fields {
+/// `around`: the fields of the spans around the event, whose own win.
+fn write_line(mut out: Utf8<'_>, event: &Event<'_>, around: Map<String, Value>) -> io::Result<()> {
+    let metadata = event.metadata();
+    out.write_all(b"{\"timestamp\":\"")?;
+    OffsetDateTime::now_utc()
+        .format_into(&mut out, &Rfc3339)
+        .map_err(io::Error::other)?;
+    out.write_all(b"\",\"level\":\"")?;
+    out.write_all(spelled(*metadata.level()).as_bytes())?;
+    out.write_all(b"\"")?;
+    let mut fields = Fields {
+        out,
+        round: Round::Members,
+        written: [false; 4],
+        any_extra: false,
+        around,
+        result: Ok(()),
+    };
+    event.record(&mut fields);
+    fields.absent_members(metadata.target())?;
+    fields.round = Round::Extra;
+    fields.out.write_all(b",\"extra\":{")?;
+    event.record(&mut fields);
+    fields.result?;
+    let (out, mut any) = (&mut fields.out, fields.any_extra);
+    for (name, value) in &fields.around {
+        let comma = if any { "," } else { "" };
+        write!(out, "{comma}{}:{value}", Value::from(name.as_str()))?;
+        any = true;
+    }
+    out.write_all(b"}}\n")
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Round {
+    Members,
+    Extra,
+}
+
+/// Writes those of an event's fields that belong to the round.
+struct Fields<'a> {
+    out: Utf8<'a>,
+    round: Round,
+    /// In the order of [`Member::ALL`].
+    written: [bool; 4],
+    any_extra: bool,
+    around: Map<String, Value>,
+    result: io::Result<()>,
+}
+
+type Json<'o, 'a> = serde_json::Serializer<&'o mut Utf8<'a>>;
+
+impl<'a> Fields<'a> {
+    fn write(&mut self, name: &str, value: impl FnOnce(Json<'_, 'a>) -> serde_json::Result<()>) {
+        if self.result.is_ok() {
+            self.result = self.try_write(name, value);
+        }
+    }
+
+    fn try_write(
+        &mut self,
+        name: &str,
+        value: impl FnOnce(Json<'_, 'a>) -> serde_json::Result<()>,
+    ) -> io::Result<()> {
+        let member = Member::of(name);
+        match (self.round, member) {
+            (Round::Members, Some(member))
+                if !std::mem::replace(&mut self.written[member as usize], true) =>
+            {
+                self.out.write_all(b",\"")?;
+                self.out.write_all(member.key().as_bytes())?;
+            }
+            (Round::Extra, None) if !name.starts_with("log.") => {
+                self.around.remove(name);
+                let comma: &[u8] = if self.any_extra { b",\"" } else { b"\"" };
+                self.any_extra = true;
+                // Names of fields are identifiers: nothing to escape.
+                self.out.write_all(comma)?;
+                self.out.write_all(name.as_bytes())?;
+            }
+            _ => return Ok(()),
+        }
+        self.out.write_all(b"\":")?;
+        value(serde_json::Serializer::new(&mut self.out)).map_err(io::Error::from)
+    }
+
+    /// Members that the event does not have: from the spans around it, or without a value.
+    fn absent_members(&mut self, target: &str) -> io::Result<()> {
+        let mut of_spans = [const { None }; 4];
+        if !self.around.is_empty() {
+            self.around.retain(|name, value| match Member::of(name) {
+                Some(member) => {
+                    of_spans[member as usize] = Some(value.take());
+                    false
+                }
+                None => true,
+            });
+        }
+        for (member, of_span) in Member::ALL.into_iter().zip(of_spans) {
+            if self.written[member as usize] {
+                continue;
+            }
+            write!(self.out, ",\"{}\":", member.key())?;
+            match (of_span, member) {
+                (Some(value), _) => write!(self.out, "{value}")?,
+                (None, Member::Logger) => write!(self.out, "\"{target}\"")?,
+                (None, Member::Message) => self.out.write_all(b"\"\"")?,
+                (None, Member::CorrelationId | Member::UserId) => self.out.write_all(b"null")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}").into());
+        self.write(field.name(), |mut json| {
+            json.collect_str(&format_args!("{value:?}"))
+        });
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field, value.into());
+        self.write(field.name(), |mut json| json.serialize_str(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, value.into());
+        self.write(field.name(), |mut json| json.serialize_bool(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value.into());
+        self.write(field.name(), |mut json| json.serialize_i64(value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, value.into());
+        self.write(field.name(), |mut json| json.serialize_u64(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value.into());
+        self.write(field.name(), |mut json| json.serialize_f64(value));
+    }
+}
+
+/// What the JSON library and the clock write as bytes, for a writer of text.
+struct Utf8<'a>(Writer<'a>);
+
+impl io::Write for Utf8<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        fmt::Write::write_str(&mut self.0, text).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -126,6 +256,7 @@ mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
+    use serde_json::json;
     use tracing_subscriber::fmt::format::JsonFields;
 
     use super::*;
@@ -143,6 +274,28 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn an_events_own_fields_win_over_those_of_the_spans_around_it() {
+        let line = line_of(|| {
+            let span = tracing::info_span!("request", request_id = "outer", status = 1, user = "kim");
+            span.in_scope(|| tracing::info!(request_id = "inner", status = 2, "done"));
+        });
+        assert_eq!(
+            (&line["correlation_id"], &line["user_id"], &line["extra"]),
+            (&json!("inner"), &json!("kim"), &json!({ "status": 2 }))
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_log_crate_is_its_real_loggers() {
+        let line =
+            line_of(|| tracing::info!(log.target = "pingora_core", log.line = 7, "it said \u{e9}\u{1}"));
+        assert_eq!(
+            (&line["logger"], &line["message"], &line["extra"]),
+            (&json!("pingora_core"), &json!("it said \u{e9}\u{1}"), &json!({}))
+        );
     }
 
     fn line_of(log: impl FnOnce()) -> Value {

@@ -1,9 +1,11 @@
 //! Where log lines go (stderr), which of them, and how they look. What is logged is the business of whoever logs it.
 
+mod buffer;
 mod json;
 mod strangers;
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use hivematrix_gateway::config::{Log, LogFormat};
@@ -13,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use self::buffer::Buffer;
 use self::json::JsonLines;
 use self::strangers::Strangers;
 use crate::failure::Failure;
@@ -20,6 +23,9 @@ use crate::failure::Failure;
 /// Variables whose directives (`info`, `hivematrix=debug,warn`) replace the usual choice of lines; the first that
 /// is set counts.
 const VARIABLES: [&str; 2] = ["HIVEMATRIX_LOG", "RUST_LOG"];
+
+/// Where lines wait to be written, once something is logged.
+static BUFFER: OnceLock<Buffer> = OnceLock::new();
 
 /// The form of log lines, as an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -39,7 +45,10 @@ pub(crate) fn begin(form: Form, least: Level) -> Result<(), Failure> {
         Some(filter) => (filter, None),
         None => (usual(least), (least < Level::DEBUG).then_some(Strangers)),
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let buffer = Buffer::new(std::io::stderr())
+        .map_err(|error| Failure::outside("log lines cannot be written", error))?;
+    let buffer = BUFFER.get_or_init(|| buffer).clone();
+    let lines = tracing_subscriber::fmt::layer().with_writer(buffer);
     let lines = match form {
         Form::Human => lines.with_ansi(std::io::stderr().is_terminal()).compact().boxed(),
         Form::Json => lines
@@ -53,6 +62,13 @@ pub(crate) fn begin(form: Form, least: Level) -> Result<(), Failure> {
         .with(lines)
         .try_init()
         .map_err(|error| Failure::outside("log lines cannot be written", error))
+}
+
+/// Writes what has been logged and not yet written. What is logged afterwards is written at once.
+pub(crate) fn end() {
+    if let Some(buffer) = BUFFER.get() {
+        buffer.end();
+    }
 }
 
 /// As the gateway's configuration says.

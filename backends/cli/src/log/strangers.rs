@@ -1,11 +1,12 @@
 //! Leaves out what Pingora reports as errors and is no error of ours: strangers who fail at the TLS handshake, scanners
 //! and browsers that do not trust the certificate. Who wants to see them asks for debug lines.
 
+use std::fmt;
+
+use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-
-use super::json::Fields;
 
 /// Where Pingora accepts connections; other lines from there matter.
 const LISTENER: &str = "pingora_core::services::listening";
@@ -21,8 +22,31 @@ impl<S: Subscriber> Layer<S> for Strangers {
         if *metadata.level() != Level::ERROR || metadata.target() != "log" {
             return true;
         }
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        fields.text("log.target") != LISTENER || !fields.text("message").starts_with("Downstream handshake ")
+        let mut line = Line::default();
+        event.record(&mut line);
+        line.target != LISTENER || !line.message.starts_with("Downstream handshake ")
+    }
+}
+
+/// What matters of a line that came through the `log` crate.
+#[derive(Default)]
+struct Line {
+    target: String,
+    message: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "log.target" => value.clone_into(&mut self.target),
+            "message" => value.clone_into(&mut self.message),
+            _ => {}
+        }
     }
 }

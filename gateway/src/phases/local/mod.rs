@@ -12,11 +12,13 @@ mod preferences;
 use std::pin::Pin;
 
 use http::{Method, StatusCode};
+use pingora::http::RequestHeader;
 use pingora_proxy::Session;
 
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
+use crate::phases::path::CanonicalPath;
 use crate::reply::Reply;
 
 const READ: &str = "GET, HEAD";
@@ -30,12 +32,13 @@ pub(crate) async fn answer(
     session: &mut Session,
     context: &mut Context,
 ) -> Result<Option<Reply>, Refusal> {
-    let Some(path) = context.path.as_ref().map(|path| path.sent().to_owned()) else {
+    let Some(path) = context.path.as_ref().map(CanonicalPath::sent) else {
         return Ok(None);
     };
-    let reads = matches!(session.req_header().method, Method::GET | Method::HEAD);
-    let posts = session.req_header().method == Method::POST;
-    let (door, permitted, allow) = match path.as_str() {
+    let head = session.req_header();
+    let reads = matches!(head.method, Method::GET | Method::HEAD);
+    let posts = head.method == Method::POST;
+    let (door, permitted, allow) = match path {
         "/" => ("home", reads, READ),
         "/login" => ("login", reads, READ),
         "/keycloak-callback" => ("callback", reads, READ),
@@ -45,7 +48,13 @@ pub(crate) async fn answer(
         "/api/invalidate-cache" => ("preferences", posts, "POST"),
         "/favicon.ico" => ("sign", reads, READ),
         _ if path.starts_with("/static/") => ("static", reads, READ),
-        _ => return redirect(context, session, &path, reads),
+        _ => {
+            let Some(location) = redirect(context, head, path, reads)? else {
+                return Ok(None);
+            };
+            context.account.door = "redirect";
+            return Ok(Some(Reply::redirect(StatusCode::FOUND, &location)));
+        }
     };
     context.account.door = door;
     if !permitted {
@@ -72,31 +81,31 @@ pub(crate) async fn answer(
         "health" => Box::pin(health::answer(gateway)),
         "preferences" => Box::pin(preferences::forget(gateway, head, context)),
         "sign" => return Ok(Some(assets::sign())),
-        _ => return assets::answer(head, &path).map(Some),
+        _ => {
+            let path = context.path.as_ref().map_or("", CanonicalPath::sent);
+            return assets::answer(head, path).map(Some);
+        }
     };
     reply.await.map(Some)
 }
 
-/// A redirect of the configuration (`/helpdesk` → `/beacon/helpdesk`), with its query.
+/// Where the configuration redirects to (`/helpdesk` → `/beacon/helpdesk`), with the query.
 fn redirect(
-    context: &mut Context,
-    session: &Session,
+    context: &Context,
+    head: &RequestHeader,
     path: &str,
     reads: bool,
-) -> Result<Option<Reply>, Refusal> {
+) -> Result<Option<String>, Refusal> {
     let Some(to) = context.snapshot.redirect(path) else {
         return Ok(None);
     };
     if !reads {
         return Err(Refusal::MethodNotAllowed { allow: READ });
     }
-    let query = session
-        .req_header()
+    let query = head
         .uri
         .query()
         .map(|query| format!("?{query}"))
         .unwrap_or_default();
-    let location = format!("{to}{query}");
-    context.account.door = "redirect";
-    Ok(Some(Reply::redirect(StatusCode::FOUND, &location)))
+    Ok(Some(format!("{to}{query}")))
 }
