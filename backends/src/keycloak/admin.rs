@@ -235,6 +235,11 @@ impl Admin {
         Ok(answer)
     }
 
+    /// Signs in anew at the next call: a token may know only the realms that there were when it was issued.
+    pub(super) async fn sign_in_again(&self) {
+        *self.token.lock().await = None;
+    }
+
     async fn token(&self, fresh: bool) -> Result<SecretString, AdminError> {
         let mut held = self.token.lock().await;
         match &*held {

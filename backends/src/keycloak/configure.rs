@@ -87,7 +87,10 @@ impl<'a> Run<'a> {
         let current = self.admin.get(&path, &[]).await?;
         if self.notes(wanted.change(current.as_ref())) {
             match &current {
-                None => self.admin.post(&["realms"], &wanted.created()).await?,
+                None => {
+                    self.admin.post(&["realms"], &wanted.created()).await?;
+                    self.admin.sign_in_again().await;
+                }
                 Some(current) => self.admin.put(&path, &wanted.part(current)).await?,
             }
         }

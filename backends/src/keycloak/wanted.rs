@@ -44,26 +44,35 @@ pub(super) fn realm(settings: &Settings, frontend: Option<&str>) -> Wanted {
     if let Some(frontend) = frontend {
         owned.push((At::In("attributes", "frontendUrl"), Rule::Is(json!(frontend))));
     }
-    let lifetime = settings.session_lifetime.as_secs();
+    let lifetimes = lifetimes(settings)
+        .into_iter()
+        .map(|(name, seconds)| (At::Top(name), json!(seconds)));
+    let mut initial = vec![
+        (At::Top("displayName"), json!("HiveMatrix")),
+        (At::Top("registrationAllowed"), json!(false)),
+        (At::Top("failureFactor"), json!(10)),
+        (
+            At::Top("passwordPolicy"),
+            json!("length(12) and notUsername(undefined) and notEmail(undefined)"),
+        ),
+    ];
+    initial.extend(lifetimes);
     Wanted {
         object: realm_name(settings),
         named: vec![("realm", json!(settings.realm))],
-        initial: vec![
-            (At::Top("displayName"), json!("HiveMatrix")),
-            (At::Top("registrationAllowed"), json!(false)),
-            (At::Top("failureFactor"), json!(10)),
-            (
-                At::Top("passwordPolicy"),
-                json!("length(12) and notUsername(undefined) and notEmail(undefined)"),
-            ),
-            (
-                At::Top("ssoSessionIdleTimeout"),
-                json!(IDLE_SECONDS.min(lifetime)),
-            ),
-            (At::Top("ssoSessionMaxLifespan"), json!(lifetime)),
-        ],
+        initial,
         owned,
     }
+}
+
+/// How long the realm's sessions have to live, idle and at all, in seconds, so that they do not end before the
+/// gateway's.
+pub(super) fn lifetimes(settings: &Settings) -> [(&'static str, u64); 2] {
+    let lifetime = settings.session_lifetime.as_secs();
+    [
+        ("ssoSessionIdleTimeout", IDLE_SECONDS.min(lifetime)),
+        ("ssoSessionMaxLifespan", lifetime),
+    ]
 }
 
 /// The gateway's client: confidential, code flow with PKCE, exact addresses, and nothing else.

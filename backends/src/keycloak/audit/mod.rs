@@ -11,14 +11,14 @@ mod passwords;
 use serde::Serialize;
 
 use super::admin::{Admin, AdminError};
-use super::{Settings, configure, issuer};
+use super::{Settings, configure, issuer, wanted};
 
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Audit {
     /// What has to be mended.
     pub findings: Vec<Finding>,
-    /// What could not be looked at, or only in part.
+    /// What could not be looked at, or only in part; and what is worth knowing.
     pub notes: Vec<String>,
 }
 
@@ -55,6 +55,7 @@ pub async fn audit(admin: &Admin, http: &reqwest::Client, settings: &Settings) -
         let detail = format!("it names itself {issuer}, the gateway expects {expected}: nobody can sign in");
         audit.finds("issuer", format!("realm {}", settings.realm), detail);
     }
+    lifetimes(admin, settings, &mut audit).await?;
     clients::check(admin, settings, &mut audit).await?;
     console::check(http, settings, &mut audit).await;
     passwords::check(admin, settings, &mut audit).await?;
@@ -72,6 +73,21 @@ async fn drift(admin: &Admin, settings: &Settings, audit: &mut Audit) -> Result<
             let from = field.from.unwrap_or_default();
             let detail = format!("{} is {from}, not {}", field.field, field.to);
             audit.finds("drift", change.object.clone(), detail);
+        }
+    }
+    Ok(())
+}
+
+/// Sessions that end at Keycloak before they would here: an operator's choice, and worth knowing.
+async fn lifetimes(admin: &Admin, settings: &Settings, audit: &mut Audit) -> Result<(), AdminError> {
+    let Some(realm) = admin.get(&["realms", &settings.realm], &[]).await? else {
+        return Ok(());
+    };
+    for (field, needed) in wanted::lifetimes(settings) {
+        if let Some(seconds) = realm[field].as_u64().filter(|seconds| *seconds < needed) {
+            audit.notes.push(format!(
+                "{field} is {seconds} seconds: sessions of the gateway that are renewed end then, not after {needed}"
+            ));
         }
     }
     Ok(())

@@ -86,6 +86,7 @@ impl Args {
     async fn act(&self, environment: &Environment, config: &Config) -> Result<(), Failure> {
         let http = self.http()?;
         let base = config.provider.backend_url.clone();
+        warn_of_plain_http(&base);
         let admin = Admin::new(http.clone(), base, self.login(environment)?);
         let client_secret = self.client_secret(environment, config, &admin).await?;
         let password = self.first_admin_password(environment)?;
@@ -240,6 +241,22 @@ impl Args {
             let _ = writeln!(std::io::stdout(), "{shown}");
         }
         Ok(())
+    }
+}
+
+/// The administrator's password goes there.
+fn warn_of_plain_http(keycloak: &Url) {
+    let is_here = match keycloak.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if keycloak.scheme() == "http" && !is_here {
+        eprintln!(
+            "hivematrix: warning: {keycloak} is plain http to another machine: the administrator's password can be read \
+             on the way"
+        );
     }
 }
 

@@ -198,3 +198,46 @@ async fn what_stands_in_the_way_is_one_sentence() {
     assert_eq!(ended.status, 64);
     assert!(ended.stderr.contains("shorter than 16"), "{}", ended.stderr);
 }
+
+#[tokio::test]
+async fn the_administrator_may_be_a_service_account_and_secrets_may_be_given() {
+    let Some(place) = Place::new("given").await else {
+        return;
+    };
+    let admin = place.admin();
+    let robot = json!({
+        "clientId": "robot",
+        "secret": "the robot's own secret",
+        "serviceAccountsEnabled": true,
+        "standardFlowEnabled": false,
+    });
+    let clients = ["realms", "master", "clients"];
+    admin.post(&clients, &robot).await.unwrap();
+    let found = admin.list(&clients, &[("clientId", "robot")]).await.unwrap();
+    let robot = found[0]["id"].as_str().unwrap();
+    let account = [&clients[..], &[robot, "service-account-user"]].concat();
+    let account = admin.get(&account, &[]).await.unwrap().unwrap();
+    let role = admin.get(&["realms", "master", "roles", "admin"], &[]).await;
+    let account = account["id"].as_str().unwrap();
+    let roles = ["realms", "master", "users", account, "role-mappings", "realm"];
+    admin
+        .post(&roles, &json!([role.unwrap().unwrap()]))
+        .await
+        .unwrap();
+
+    let config = place.file("gateway.toml").display().to_string();
+    let arguments = ["keycloak", "configure", "--config", &config];
+    let ended = Binary::new(&[&arguments[..], &["--admin-client", "robot"]].concat())
+        .env("KEYCLOAK_ADMIN_CLIENT_SECRET", "the robot's own secret")
+        .env("KEYCLOAK_CLIENT_SECRET", "a secret that was given")
+        .env("HIVEMATRIX_FIRST_ADMIN_PASSWORD", "a password that was given")
+        .patiently()
+        .ended()
+        .await;
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    let client = place.only(&["clients"], &[("clientId", "core-client")]).await;
+    assert_eq!(client["secret"], "a secret that was given");
+    for file in ["keycloak-client.secret", "keycloak-first-admin.password"] {
+        assert!(!place.file(file).exists(), "what was given is not written down");
+    }
+}
