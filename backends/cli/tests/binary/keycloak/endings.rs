@@ -1,4 +1,6 @@
-//! What an administrator does at Keycloak ends what people do here.
+//! What an administrator does at Keycloak ends, or changes, what people may do here.
+
+use std::time::Duration;
 
 use hivematrix_tests::{Browser, Stack, eventually};
 use serde_json::json;
@@ -62,4 +64,46 @@ async fn an_administrators_sign_out_at_keycloak_ends_the_session_here_and_nobody
     eventually("the session here has ended", ended).await;
     tess.close().await;
     bill.close().await;
+}
+
+#[tokio::test]
+async fn another_group_and_a_disabled_user_are_found_out_at_the_next_renewal() {
+    let Some(place) = Place::new("rechecked").await else {
+        return;
+    };
+    place.configured().await;
+    place.person("tess", &["technicians"]).await;
+    let often = Duration::from_secs(3);
+    let builder = place.builder();
+    let stack = builder.configure(move |config| config.sessions.recheck_within = often);
+    let stack = stack.start().await;
+    let tess = signed_in(&place, &stack, "tess").await;
+    assert_eq!(status(&tess, "/admins/x").await, json!(403));
+
+    // Keycloak reports neither of these.
+    let (admin, id) = (place.admin(), place.id_of("tess").await);
+    let group = place
+        .only(&["groups"], &[("search", "admins"), ("exact", "true")])
+        .await;
+    let user = ["realms", place.realm.as_str(), "users", id.as_str()];
+    let member = [&user[..], &["groups", group["id"].as_str().expect("an id")]].concat();
+    admin.put(&member, &json!({})).await.expect("another group");
+    let promoted = async || (status(&tess, "/admins/x").await == 200).then_some(());
+    eventually("the new group counts", promoted).await;
+
+    let mut disabled = admin.get(&user, &[]).await.expect("an answer").expect("tess");
+    disabled["enabled"] = json!(false);
+    admin.put(&user, &disabled).await.expect("tess is disabled");
+    let ended = async || (status(&tess, "/plain/x").await == 401).then_some(());
+    eventually("the session has ended", ended).await;
+    tess.reload().await;
+    tess.find("#kc-login").await;
+    sign_in(&tess, "tess", PASSWORD).await;
+    tess.find("#input-error, .pf-m-error, .kc-feedback-text, [role=alert], .pf-m-danger")
+        .await;
+    assert!(
+        tess.path().await.starts_with("/keycloak/realms/rechecked/"),
+        "and there is no way back in"
+    );
+    tess.close().await;
 }

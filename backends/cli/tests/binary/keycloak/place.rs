@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hivematrix_backends::keycloak::{self, Admin, Login, Who};
-use hivematrix_tests::{Keycloak, Realm, Stack, free_port};
+use hivematrix_tests::{Builder, Keycloak, Realm, Stack, free_port};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -107,6 +107,11 @@ impl Place {
 
     /// The platform with this realm, which is ready.
     pub(super) async fn stack(&self) -> Stack {
+        self.builder().start().await
+    }
+
+    /// The same, to be changed before it starts.
+    pub(super) fn builder(&self) -> Builder {
         let secret = std::fs::read_to_string(self.file("keycloak-client.secret")).unwrap();
         let realm = Realm {
             name: self.realm.clone(),
@@ -114,7 +119,7 @@ impl Place {
             client_secret: secret.into(),
             identity_origin: self.identity_origin.clone(),
         };
-        Stack::builder().keycloak(self.keycloak, realm).start().await
+        Stack::builder().keycloak(self.keycloak, realm)
     }
 
     /// Keycloak's administrator.
