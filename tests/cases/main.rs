@@ -33,6 +33,7 @@ mod grpc;
 mod headers;
 mod home;
 mod http2;
+mod latency;
 mod limits;
 mod login;
 mod login_attempts;

@@ -66,6 +66,18 @@ impl WebSocket {
         }
     }
 
+    /// Sends a text; whether it comes back.
+    ///
+    /// # Panics
+    /// If neither it nor the end of the connection comes within 10 s.
+    pub async fn answers(&mut self, text: &str) -> bool {
+        if self.0.send(Message::text(text)).await.is_err() {
+            return false;
+        }
+        let back = timeout(Duration::from_secs(10), self.0.next()).await;
+        matches!(back.expect("an answer, or the end"), Some(Ok(Message::Text(back))) if back.as_str() == text)
+    }
+
     /// Waits for the end of the connection, however it comes; returns code and reason of the close frame if one was
     /// sent.
     pub async fn ended(&mut self) -> Option<(u16, String)> {
