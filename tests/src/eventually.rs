@@ -11,13 +11,25 @@ const PATIENCE: Duration = Duration::from_secs(15);
 ///
 /// # Panics
 /// With `what` if that takes longer than 15 s.
-pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+pub async fn eventually<T>(what: &str, check: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, check).await
+}
+
+/// As [`eventually`], for what others do in a time of their own.
+///
+/// # Panics
+/// With `what` if it takes longer than `patience`.
+pub async fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut check: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let end = Instant::now() + patience;
     loop {
         if let Some(found) = check().await {
             return found;
         }
-        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain: {what}");
+        assert!(Instant::now() < end, "waited {patience:?} in vain: {what}");
         sleep(Duration::from_millis(10)).await;
     }
 }

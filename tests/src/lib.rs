@@ -29,6 +29,7 @@
 )]
 
 mod backend;
+mod balancer;
 mod browser;
 mod client;
 mod coding;
@@ -43,16 +44,18 @@ mod python;
 mod raw;
 mod redis;
 mod relay;
+mod sentinels;
 mod stack;
 mod tls;
 mod tree;
 mod websocket;
 
 pub use backend::{Backend, Gate, Script, Seen};
+pub use balancer::{Balancer, BalancerOf};
 pub use browser::Browser;
-pub use client::{Answer, Ask, Client, Streaming};
+pub use client::{Answer, Ask, Client, Reloads, Streaming};
 pub use coding::{Coding, Press};
-pub use eventually::{eventually, takes_at_most};
+pub use eventually::{eventually, eventually_within, takes_at_most};
 pub use http2::{Http2, Http2Answer};
 pub use keycloak::{Keycloak, Realm};
 pub use logs::{LogLine, Logs};
@@ -61,6 +64,7 @@ pub use python::{Python, Served, Wsgi};
 pub use raw::{Raw, RawAnswer};
 pub use redis::Redis;
 pub use relay::Relay;
+pub use sentinels::Sentinels;
 pub use stack::{Builder, PEOPLE, Part, Person, Stack, claims};
 pub use tls::Certificate;
 pub use tree::{backends_tree, original_tree};

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -16,7 +17,7 @@ pub struct Redis {
     program: Option<Program>,
     folder: TempDir,
     port: u16,
-    connection: MultiplexedConnection,
+    connection: Mutex<MultiplexedConnection>,
 }
 
 impl Redis {
@@ -34,7 +35,7 @@ impl Redis {
                     program: Some(program),
                     folder,
                     port,
-                    connection,
+                    connection: Mutex::new(connection),
                 };
             }
         }
@@ -65,14 +66,80 @@ impl Redis {
         self.kill();
         let mut program = launch(self.port, &self.folder);
         let connection = answers(self.port, &mut program).await;
-        self.connection = connection.expect("redis-server answers again on its port");
+        self.connection = Mutex::new(connection.expect("redis-server answers again on its port"));
         self.program = Some(program);
+    }
+
+    /// Stops the process where it is: connections stay, and nobody answers.
+    ///
+    /// # Panics
+    /// If there is no process.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen process go on.
+    ///
+    /// # Panics
+    /// If there is no process.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.program.as_ref().expect("a running Redis").id().to_string();
+        let command = ["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &id];
+        let sent = Command::new("sh").args(command).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -s {signal} {id}");
+    }
+
+    /// Becomes a replica of the server on this port.
+    ///
+    /// # Panics
+    /// If Redis does not answer.
+    pub(crate) async fn follow(&self, port: u16) {
+        let mut order = redis::cmd("REPLICAOF");
+        order.arg("127.0.0.1").arg(port);
+        order
+            .query_async::<()>(&mut self.client())
+            .await
+            .expect("REPLICAOF");
+    }
+
+    /// Connects anew: a server that becomes the master drops its clients.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub(crate) async fn reconnect(&self) {
+        let fresh = self.try_client().await.expect("Redis answers");
+        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+
+    /// Whether it is a replica of that server now.
+    pub async fn follows(&self, master: &Self) -> bool {
+        let answer = async {
+            let mut client = self.try_client().await?;
+            let all: Vec<redis::Value> = redis::cmd("ROLE").query_async(&mut client).await.ok()?;
+            let of: u16 = redis::from_redis_value(all.into_iter().nth(2)?).ok()?;
+            Some(of)
+        };
+        let found = tokio::time::timeout(Duration::from_millis(500), answer).await;
+        found.ok().flatten() == Some(master.port)
+    }
+
+    /// A connection of its own, if the server answers.
+    pub(crate) async fn try_client(&self) -> Option<MultiplexedConnection> {
+        let client = redis::Client::open(format!("{}/0", self.url())).expect("a valid URL");
+        client.get_multiplexed_async_connection().await.ok()
     }
 
     /// A connection as any other client would have it.
     #[must_use]
     pub fn client(&self) -> MultiplexedConnection {
-        self.connection.clone()
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The value of a key.
@@ -159,6 +226,7 @@ fn launch(port: u16, folder: &TempDir) -> Program {
         "no",
     ]);
     command.args(["--io-threads", "1", "--databases", "1"]);
+    command.args(["--repl-diskless-sync-delay", "0"]);
     Program::start(&mut command)
 }
 

@@ -2,20 +2,23 @@
 //! navigates, fills in the login form. Everything it sends can also be written by hand.
 
 mod answer;
+mod ask;
 mod form;
 mod jar;
+mod reload;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
-use http::{HeaderName, HeaderValue, Method};
-use reqwest::RequestBuilder;
+use http::Method;
+use http::header::{COOKIE, HOST, LOCATION};
 use url::Url;
 
 pub use self::answer::{Answer, Streaming};
+pub use self::ask::Ask;
 use self::form::Form;
 use self::jar::Jar;
+pub use self::reload::Reloads;
 
 /// What Chromium sends as `Accept` when it navigates.
 const BROWSER_ACCEPT: &str =
@@ -30,7 +33,10 @@ pub struct Client {
     http: reqwest::Client,
     origin: Url,
     wire: Wire,
+    /// The gateway's own port, which need not be that of the origin.
+    port: u16,
     jar: Arc<Mutex<Jar>>,
+    reloads: Option<Reloads>,
 }
 
 /// How a client speaks to the gateway.
@@ -57,7 +63,9 @@ impl Client {
             http: builder.build().expect("an HTTP client"),
             origin,
             wire: wire.clone(),
+            port: address.port(),
             jar: Arc::default(),
+            reloads: None,
         }
     }
 
@@ -87,7 +95,9 @@ impl Client {
             http: self.http.clone(),
             origin: self.origin.clone(),
             wire: self.wire.clone(),
+            port: self.port,
             jar: Arc::default(),
+            reloads: self.reloads.clone(),
         }
     }
 
@@ -105,7 +115,15 @@ impl Client {
     pub fn ask(&self, method: &str, path: &str) -> Ask {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let url = self.origin.join(path).expect("a path");
-        let mut request = self.http.request(method, url.clone());
+        let mut at = url.clone();
+        if url.origin() == self.origin.origin() {
+            // A URL's port counts, whatever its host resolves to; which site is meant is said by the Host.
+            let _ = at.set_port(Some(self.port));
+        }
+        let mut request = self.http.request(method, at.clone());
+        if at != url {
+            request = request.header(HOST, &url[url::Position::BeforeHost..url::Position::AfterPort]);
+        }
         let cookies = self.jar().header(&url);
         if let Some(cookies) = cookies {
             request = request.header(COOKIE, cookies);
@@ -114,6 +132,7 @@ impl Client {
             request,
             url,
             jar: self.jar.clone(),
+            reloads: self.reloads.clone(),
         }
     }
 
@@ -287,101 +306,5 @@ impl Client {
 
     fn jar(&self) -> std::sync::MutexGuard<'_, Jar> {
         self.jar.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A request that is being put together.
-pub struct Ask {
-    request: RequestBuilder,
-    url: Url,
-    jar: Arc<Mutex<Jar>>,
-}
-
-impl Ask {
-    /// Adds a header.
-    ///
-    /// # Panics
-    /// If it is no header.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
-        self.request = self
-            .request
-            .header(name, HeaderValue::from_str(value).expect("a header value"));
-        self
-    }
-
-    /// Sets the body.
-    #[must_use]
-    pub fn body(mut self, body: impl Into<reqwest::Body>) -> Self {
-        self.request = self.request.body(body);
-        self
-    }
-
-    /// Sets a JSON body.
-    #[must_use]
-    pub fn json(mut self, body: &serde_json::Value) -> Self {
-        self.request = self.request.json(body);
-        self
-    }
-
-    /// Sets a form as body.
-    #[must_use]
-    pub fn form(mut self, fields: &[(String, String)]) -> Self {
-        self.request = self.request.form(fields);
-        self
-    }
-
-    /// Sends it and reads the whole answer.
-    ///
-    /// # Panics
-    /// If there is none, or it breaks off.
-    pub async fn send(self) -> Answer {
-        let what = self.url.clone();
-        match self.stream().await.whole().await {
-            Ok(answer) => answer,
-            Err(error) => panic!("{what}: the answer broke off: {error:?}"),
-        }
-    }
-
-    /// Sends it and reads the whole answer; an error if it breaks off.
-    ///
-    /// # Errors
-    /// If there is no whole answer.
-    pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
-        self.try_stream().await?.whole().await
-    }
-
-    /// Waits longer than other requests: for answers that take a busy machine their time.
-    #[must_use]
-    pub fn patient(mut self) -> Self {
-        self.request = self.request.timeout(Duration::from_secs(300));
-        self
-    }
-
-    /// Sends it and reads the answer's head; the body comes piece by piece.
-    ///
-    /// # Panics
-    /// If there is none.
-    pub async fn stream(self) -> Streaming {
-        let what = self.url.clone();
-        match self.try_stream().await {
-            Ok(streaming) => streaming,
-            Err(error) => panic!("{what}: no answer: {error:?}"),
-        }
-    }
-
-    /// As [`Ask::stream`].
-    ///
-    /// # Errors
-    /// If there is no answer.
-    pub async fn try_stream(self) -> Result<Streaming, reqwest::Error> {
-        let response = self.request.send().await?;
-        let mut jar = self.jar.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in response.headers().get_all(SET_COOKIE) {
-            let _ = line.to_str().map(|line| jar.store(&self.url, line));
-        }
-        drop(jar);
-        Ok(Streaming::new(self.url, response))
     }
 }

@@ -21,6 +21,7 @@ use crate::logs::Logs;
 use crate::ports::free_port;
 use crate::redis::Redis;
 use crate::relay::Relay;
+use crate::sentinels::Sentinels;
 use crate::tls::Certificate;
 
 type Change = Box<dyn FnOnce(&mut Config)>;
@@ -34,6 +35,7 @@ pub struct Builder {
     plugins: Option<Registry>,
     impatient: bool,
     keycloak: Option<(&'static Keycloak, Realm)>,
+    sentinels: bool,
 }
 
 impl Builder {
@@ -80,6 +82,14 @@ impl Builder {
             .configure(move |config| mounts::at_keycloak(config, &told))
     }
 
+    /// Redis has a replica and three Sentinels, which Core and the gateways are told to ask; Core waits for the replica
+    /// before it confirms a revocation.
+    #[must_use]
+    pub fn sentinels(mut self) -> Self {
+        self.sentinels = true;
+        self
+    }
+
     /// How long things live at the provider.
     #[must_use]
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
@@ -106,7 +116,14 @@ impl Builder {
             None => Url::parse(&format!("{scheme}://localhost:{}/", free_port())).expect("a URL"),
         };
         let minter = platform::minter();
-        let store = redis_store(redis.address(), PATIENCE).await;
+        let sentinels = match self.sentinels {
+            true => Some(Sentinels::around(&redis).await),
+            false => None,
+        };
+        let store = match &sentinels {
+            Some(sentinels) => redis_store(&sentinels.url(), IMPATIENCE * 4, 1).await,
+            None => redis_store(&redis.url(), PATIENCE, 0).await,
+        };
         let keycloak = self
             .keycloak
             .as_ref()
@@ -124,7 +141,11 @@ impl Builder {
             change(&mut config);
         }
         let patience = if self.impatient { IMPATIENCE } else { PATIENCE };
-        let store = redis_store(relays.at(Part::Redis), patience).await;
+        let store_url = match &sentinels {
+            Some(sentinels) => sentinels.url(),
+            None => format!("redis://{}/0", relays.at(Part::Redis)),
+        };
+        let store = redis_store(&store_url, patience, 0).await;
         let sealing = SealingKeys::fresh_base64();
         let plugins = self.plugins.unwrap_or_else(Registry::standard);
         let gateway = start_gateway(config.clone(), store, &sealing, plugins).await;
@@ -134,6 +155,9 @@ impl Builder {
             second,
             beacon,
             redis,
+            sentinels,
+            store_url,
+            patience,
             logs,
             config,
             minter,
@@ -214,17 +238,17 @@ pub(super) async fn start_gateway(
 }
 
 /// For one command to Redis.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 const IMPATIENCE: Duration = Duration::from_millis(500);
 
 /// A store that notices soon when its Redis is gone.
-pub(super) async fn redis_store(address: SocketAddr, command_timeout: Duration) -> Arc<dyn Store> {
+pub(super) async fn redis_store(url: &str, command_timeout: Duration, replicas: u32) -> Arc<dyn Store> {
     let settings = RedisSettings {
         command_timeout,
         connect_timeout: Duration::from_secs(5),
         heartbeat: Duration::from_millis(200),
-        ..RedisSettings::default()
+        replicas,
     };
-    let store = RedisStore::connect(&format!("redis://{address}/0"), settings).await;
+    let store = RedisStore::connect(url, settings).await;
     Arc::new(store.expect("Redis answers"))
 }

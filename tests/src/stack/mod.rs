@@ -43,6 +43,7 @@ use crate::logs::Logs;
 use crate::raw::{Raw, RawAnswer};
 use crate::redis::Redis;
 use crate::relay::Relay;
+use crate::sentinels::Sentinels;
 use crate::tls::Certificate;
 use crate::websocket::{Duplex, WebSocket};
 
@@ -62,6 +63,11 @@ pub struct Stack {
     pub config: Config,
     /// Signs tokens as Core does.
     pub minter: Arc<Minter>,
+    sentinels: Option<Sentinels>,
+    /// What gateways are told of Redis.
+    store_url: String,
+    /// How long they wait for it.
+    patience: std::time::Duration,
     relays: Relays,
     gateway: Running,
     sealing: SecretString,
@@ -211,6 +217,17 @@ impl Stack {
         self.relays.of(part)
     }
 
+    /// The Sentinels of a stack that was built with some.
+    ///
+    /// # Panics
+    /// If it was not.
+    #[must_use]
+    pub fn sentinels(&self) -> &Sentinels {
+        self.sentinels
+            .as_ref()
+            .expect("a stack that was built with Sentinels")
+    }
+
     /// The gateway.
     #[must_use]
     pub fn gateway(&self) -> &Running {
@@ -269,7 +286,7 @@ impl Stack {
     pub async fn another_gateway(&self) -> (Running, Client) {
         let mut config = self.config.clone();
         config.server.listen.set_port(0);
-        let store = build::redis_store(self.relay(Part::Redis).address(), build::PATIENCE).await;
+        let store = build::redis_store(&self.store_url, self.patience, 0).await;
         let gateway = build::start_gateway(config, store, &self.sealing, Registry::standard()).await;
         let client = Client::new(self.origin.clone(), gateway.address(), &Wire::default());
         (gateway, client)
