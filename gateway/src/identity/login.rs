@@ -215,7 +215,18 @@ impl Login {
         };
         let done = self.open_attempt(origin, query, browser, &mut failed).await;
         let done = match done {
-            Ok(opened) => self.sign_in(origin, opened).await,
+            Ok(Some(opened)) => self.sign_in(origin, opened).await,
+            // Led on, the person is signed in, or signs in again without being asked anything by the provider.
+            Ok(None) => {
+                let LoginFailed {
+                    next, set_cookies, ..
+                } = failed;
+                return Ok(Completed {
+                    next,
+                    set_cookies,
+                    identity: None,
+                });
+            }
             Err(error) => Err(error),
         };
         match done {
@@ -248,14 +259,15 @@ impl Login {
     }
 
     /// Finds the attempt that an answer belongs to, if this browser began it here, and closes it, so that no
-    /// other answer fits it. Notes what is known by then in `failed`.
+    /// other answer fits it. `None` if it is closed, and this browser has not been told: then its request was sent
+    /// twice, perhaps because the gateway that had it in hand is gone. Notes what is known by then in `failed`.
     async fn open_attempt(
         &self,
         origin: &Origin,
         query: &str,
         browser: &AttemptCookies,
         failed: &mut LoginFailed,
-    ) -> Result<Opened, LoginError> {
+    ) -> Result<Option<Opened>, LoginError> {
         let answer = Answer::parse(query).ok_or(LoginError::AttemptUnknown)?;
         let id = answer.state;
         let cookie = browser.find(id);
@@ -268,15 +280,17 @@ impl Login {
             .await?
             .ok_or(LoginError::AttemptUnknown)?;
         failed.next = record.next.clone();
-        let attempt = record.open.ok_or(LoginError::AttemptUnknown)?;
+        let Some(attempt) = record.open else {
+            // Whoever was told has no such cookie any more.
+            return cookie.map(|_| None).ok_or(LoginError::AttemptUnknown);
+        };
         let ours = cookie.is_some_and(|cookie| cookie.proves(&attempt.secret_hash));
         if !ours || attempt.origin != origin.to_string() {
             return Err(LoginError::AttemptForeign);
         }
-        if !self.records.close_attempt(id, record.next, &sealed).await? {
-            return Err(LoginError::AttemptUnknown);
-        }
-        Ok(Opened { attempt, answer })
+        // Whoever closes it has the answer; another request of this browser may have been faster.
+        let first = self.records.close_attempt(id, record.next, &sealed).await?;
+        Ok(first.then_some(Opened { attempt, answer }))
     }
 
     /// From the provider's answer to a session of our own.
