@@ -90,6 +90,7 @@ impl Ask {
             service: "codex",
             prefix: "/codex",
             caller: Some(&self.caller),
+            checked: true,
             menu: &self.menu,
             intent: self.intent,
         }

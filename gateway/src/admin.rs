@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
+use crate::health::Report;
 
 /// Serves until `stop`. A connection that lingers does not hold up the end.
 pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: CancellationToken) {
@@ -31,6 +32,8 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, stop: Ca
 }
 
 async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
+    let report = report(&gateway).await;
+    gateway.metrics.sessions(report.healthy, report.feed());
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         gateway.metrics.text(&gateway.tools.counters),
@@ -38,7 +41,7 @@ async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
-    if gateway.health.report().await.ready {
+    if report(&gateway).await.ready() {
         (StatusCode::OK, "ready\n")
     } else {
         (
@@ -49,11 +52,16 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
 }
 
 async fn detail(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
-    let report = gateway.health.report().await;
-    let status = if report.ready {
+    let report = report(&gateway).await;
+    let status = if report.healthy {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, Json(report.detail()))
+}
+
+async fn report(gateway: &Gateway) -> Report {
+    let grace = gateway.snapshot.load().longest_grace();
+    gateway.health.report(grace).await
 }

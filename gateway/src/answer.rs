@@ -11,7 +11,7 @@ use pingora_proxy::Session;
 
 use crate::context::Context;
 use crate::error::Refusal;
-use crate::headers::CORRELATION_ID;
+use crate::headers::{CORRELATION_ID, SESSION_CHECK};
 use crate::identity::AttemptLimits;
 use crate::own_page;
 use crate::reply::Reply;
@@ -37,6 +37,9 @@ pub(crate) async fn send(
     }
     if !context.account.id.is_empty() {
         head.insert_header(CORRELATION_ID, context.account.id.clone())?;
+    }
+    if let Some(said) = context.session_check() {
+        head.insert_header(SESSION_CHECK, said)?;
     }
     context.account.status = reply.status.as_u16();
     let bodyless = session.req_header().method == Method::HEAD || reply.body.is_empty();

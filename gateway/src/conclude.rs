@@ -38,6 +38,8 @@ pub(crate) struct Account {
     pub(crate) sent: usize,
     /// Why it was refused or cut short.
     pub(crate) reason: Option<&'static str>,
+    /// Whether the caller was admitted without a look at the store.
+    pub(crate) graced: bool,
     /// The user, by subject.
     pub(crate) subject: Option<Arc<hivematrix_platform::UserClaims>>,
     method: Method,
@@ -59,6 +61,7 @@ impl Account {
             status: 0,
             sent: 0,
             reason: None,
+            graced: false,
             subject: None,
             method: Method::GET,
             target: None,
@@ -145,6 +148,9 @@ impl Drop for Account {
         }
         // Who was cut did nothing wrong: the line says why it ended, the count of refusals does not.
         let reason = self.reason.or_else(|| cut::why().map(Ended::reason));
+        if self.graced {
+            metrics.graced();
+        }
         tracing::info!(
             target: "hivematrix::access",
             request_id = self.id(),
@@ -158,6 +164,7 @@ impl Drop for Account {
             user = self.subject.as_ref().map(|claims| claims.user.sub.as_str()),
             trace_id = self.trace.as_ref().and_then(|parent| trace_id(parent.as_bytes())),
             reason,
+            grace = self.graced.then_some(true),
             "request"
         );
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hivematrix_plugins::{Intent, Visits};
 
@@ -65,6 +65,8 @@ pub(crate) struct Context {
     pub(crate) target: Option<Target>,
     /// Who asks.
     pub(crate) identity: Option<Arc<Identity>>,
+    /// How long ago that was known, if nobody can tell at the moment.
+    pub(crate) grace: Option<Duration>,
     /// The plugins' per-request state.
     pub(crate) visits: Option<Visits>,
     /// What the body of an edited document passes.
@@ -90,6 +92,7 @@ impl Context {
             life: Life::Request,
             target: None,
             identity: None,
+            grace: None,
             visits: None,
             edited: None,
             body_received: 0,
@@ -109,6 +112,11 @@ impl Context {
     /// Whether what the client sends has no end by its nature: only for callers who are known.
     pub(crate) fn is_open_ended(&self) -> bool {
         self.life == Life::Conversation && self.identity.is_some()
+    }
+
+    /// What an answer to a caller says whose session could not be checked; `None` if it was.
+    pub(crate) fn session_check(&self) -> Option<String> {
+        self.grace.map(|age| format!("grace; age={}", age.as_secs()))
     }
 
     /// The request id.

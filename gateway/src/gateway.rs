@@ -149,7 +149,7 @@ impl Builder {
         } = self;
         let store = match store {
             Some(store) => store,
-            None => store::open(&config.sessions).map_err(StartError::Store)?,
+            None => store::open(&config.sessions).await.map_err(StartError::Store)?,
         };
         let sealing = match sealing {
             Some(keys) => keys,
@@ -276,14 +276,14 @@ impl BackChannel {
     fn open(config: &Config) -> Result<Self, StartError> {
         let http = http_client(config)?;
         let caller = ServiceName::parse(CALLER).map_err(|error| StartError::Other(error.to_string()))?;
-        let core = Arc::new(CoreClient::with_timeout(
+        let core = Arc::new(CoreClient::replicated(
             http.clone(),
-            config.core.url.clone(),
+            (config.core.url.clone(), config.core.other_urls.clone()),
             caller,
             config.core.secret.clone(),
             config.core.timeout,
         ));
-        let keys = Arc::new(RemoteKeys::new(http.clone(), core.jwks_url()));
+        let keys = Arc::new(RemoteKeys::any_of(http.clone(), core.jwks_urls()));
         let verifier = Arc::new(Verifier::new(keys, config.core.issuer.clone()));
         let codex = config
             .codex

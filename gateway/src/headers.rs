@@ -19,8 +19,11 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 /// The header that carries the request id in both directions (platform README §10).
 pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
+/// On an answer to somebody whose session could not be checked (platform README §9).
+pub(crate) const SESSION_CHECK: HeaderName = HeaderName::from_static("x-session-check");
+
 /// Names nobody but us may send to a backend (security rules, "Requests").
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 8] = [
     "forwarded",
     "proxy",
     "x-correlation-id",
@@ -28,6 +31,7 @@ const RESERVED: [&str; 7] = [
     "x-real-ip",
     "x-rewrite-url",
     "x-script-name",
+    "x-session-check",
 ];
 
 /// Whether a name is dropped before a backend: ours alone, or ambiguous in CGI environments, where `_`

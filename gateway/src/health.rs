@@ -1,4 +1,5 @@
-//! Health: live when the process answers, ready when it can tell who is who. A service that is down makes
+//! Health: live when the process answers, healthy when it can tell who is who, ready also in an outage for as
+//! long as some route admits people by its grace. A service that is down makes
 //! no gateway unready.
 
 use std::sync::Arc;
@@ -29,7 +30,9 @@ pub(crate) struct Health {
 /// One look.
 pub(crate) struct Report {
     /// Requests can be checked.
-    pub(crate) ready: bool,
+    pub(crate) healthy: bool,
+    /// They cannot, but some route may still admit people by its grace.
+    in_grace: bool,
     store: Result<(), String>,
     feed: bool,
     live_streams: u64,
@@ -45,10 +48,15 @@ impl Health {
     }
 
     /// Asks the session store; everything else is known.
-    pub(crate) async fn report(&self) -> Report {
+    ///
+    /// `grace` is the longest that any route gives.
+    pub(crate) async fn report(&self, grace: Option<Duration>) -> Report {
         let store = self.store().await;
+        let unsure = self.view.without_feed_for();
+        let in_grace = grace.zip(unsure).is_some_and(|(grace, unsure)| unsure <= grace);
         Report {
-            ready: store.is_ok(),
+            healthy: store.is_ok(),
+            in_grace: store.is_err() && in_grace,
             store,
             feed: self.store.feed_epoch().is_some(),
             live_streams: self.view.live_streams(),
@@ -74,11 +82,29 @@ impl Health {
 }
 
 impl Report {
+    /// Whether requests are worth sending here.
+    pub(crate) fn ready(&self) -> bool {
+        self.healthy || self.in_grace
+    }
+
+    /// Whether changes of sessions are announced.
+    pub(crate) fn feed(&self) -> bool {
+        self.feed
+    }
+
     fn status(&self) -> &'static str {
-        match (self.ready, self.feed) {
+        match (self.healthy, self.feed) {
             (true, true) => "healthy",
             (true, false) => "degraded",
-            (false, _) => "unhealthy",
+            (false, _) => self.sessions(),
+        }
+    }
+
+    fn sessions(&self) -> &'static str {
+        match (self.healthy, self.in_grace) {
+            (true, _) => "healthy",
+            (false, true) => "degraded",
+            (false, false) => "unhealthy",
         }
     }
 
@@ -86,9 +112,9 @@ impl Report {
     pub(crate) fn public(&self) -> Value {
         json!({
             "service": "gateway",
-            "status": if self.ready { "healthy" } else { "unhealthy" },
+            "status": self.sessions(),
             "timestamp": now(),
-            "checks": { "sessions": if self.ready { "healthy" } else { "unhealthy" } },
+            "checks": { "sessions": self.sessions() },
         })
     }
 
@@ -101,6 +127,9 @@ impl Report {
             "checks": {
                 "sessions": match &self.store {
                     Ok(()) => json!({ "status": "healthy" }),
+                    Err(why) if self.in_grace => {
+                        json!({ "status": "degraded", "message": why, "grace": "some services may still be read" })
+                    }
                     Err(why) => json!({ "status": "unhealthy", "message": why }),
                 },
                 "revocation_feed": if self.feed {

@@ -21,6 +21,9 @@ pub(crate) struct Metrics {
     seconds: HistogramVec,
     sent: IntCounterVec,
     refusals: IntCounterVec,
+    graced: IntCounterVec,
+    store_up: IntGauge,
+    feed_live: IntGauge,
     /// Requests that have arrived and not yet ended.
     pub(crate) in_flight: IntGauge,
     /// Connections that are open downstream.
@@ -38,6 +41,7 @@ pub(crate) struct RouteMetrics {
     classes: [IntCounter; 6],
     seconds: Histogram,
     sent: IntCounter,
+    graced: IntCounter,
 }
 
 impl Metrics {
@@ -70,8 +74,14 @@ impl Metrics {
             Opts::new("hivematrix_refusals_total", "Refused requests by reason"),
             &["reason"],
         )?;
-        let doors = route_metrics(&requests, &seconds, &sent, "gateway");
+        let graced = graced()?;
+        let doors = route_metrics(&requests, &seconds, &sent, &graced, "gateway");
         let metrics = Self {
+            store_up: IntGauge::new("hivematrix_session_store_up", "Whether the session store answers")?,
+            feed_live: IntGauge::new(
+                "hivematrix_session_feed_live",
+                "Whether changes of sessions are announced; if not, every request asks the session store",
+            )?,
             in_flight: IntGauge::new("hivematrix_requests_in_flight", "Requests that have not ended")?,
             connections: IntGauge::new("hivematrix_connections", "Open downstream connections")?,
             connections_refused: IntCounter::new(
@@ -87,13 +97,17 @@ impl Metrics {
             seconds,
             sent,
             refusals,
+            graced,
             registry,
         };
-        let all: [Box<dyn Collector>; 8] = [
+        let all: [Box<dyn Collector>; 11] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.seconds.clone()),
             Box::new(metrics.sent.clone()),
             Box::new(metrics.refusals.clone()),
+            Box::new(metrics.graced.clone()),
+            Box::new(metrics.store_up.clone()),
+            Box::new(metrics.feed_live.clone()),
             Box::new(metrics.in_flight.clone()),
             Box::new(metrics.connections.clone()),
             Box::new(metrics.connections_refused.clone()),
@@ -107,12 +121,18 @@ impl Metrics {
 
     /// The counters of a service.
     pub(crate) fn route(&self, service: &str) -> RouteMetrics {
-        route_metrics(&self.requests, &self.seconds, &self.sent, service)
+        route_metrics(&self.requests, &self.seconds, &self.sent, &self.graced, service)
     }
 
     /// Counts a refusal.
     pub(crate) fn refused(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// Notes how the session store is, as found just now.
+    pub(crate) fn sessions(&self, store_up: bool, feed_live: bool) {
+        self.store_up.set(store_up.into());
+        self.feed_live.set(feed_live.into());
     }
 
     /// The text exposition format, with what the plugins count.
@@ -141,12 +161,28 @@ impl RouteMetrics {
         self.seconds.observe(elapsed.as_secs_f64());
         self.sent.inc_by(sent as u64);
     }
+
+    /// Counts a request that was admitted by grace.
+    pub(crate) fn graced(&self) {
+        self.graced.inc();
+    }
+}
+
+fn graced() -> prometheus::Result<IntCounterVec> {
+    IntCounterVec::new(
+        Opts::new(
+            "hivematrix_grace_requests_total",
+            "Requests admitted by grace, while sessions could not be checked",
+        ),
+        &["service"],
+    )
 }
 
 fn route_metrics(
     requests: &IntCounterVec,
     seconds: &HistogramVec,
     sent: &IntCounterVec,
+    graced: &IntCounterVec,
     service: &str,
 ) -> RouteMetrics {
     let class = |name: &str| requests.with_label_values(&[service, name]);
@@ -161,5 +197,6 @@ fn route_metrics(
         ],
         seconds: seconds.with_label_values(&[service]),
         sent: sent.with_label_values(&[service]),
+        graced: graced.with_label_values(&[service]),
     }
 }

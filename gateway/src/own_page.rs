@@ -28,6 +28,7 @@ pub(crate) async fn composed(context: &Context, headers: &HeaderMap, page: Bytes
         service: "",
         prefix: "",
         caller: caller.as_ref(),
+        checked: context.grace.is_none(),
         menu: &snapshot.menu,
         intent: context.intent,
     });

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hivematrix_platform::PermissionLevel;
 use hivematrix_plugins::{Chain, Invalid, MenuEntry, PluginSpec, Registry, Tools};
@@ -207,6 +208,13 @@ impl Snapshot {
     /// Every mounted route.
     pub(crate) fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.by_first_segment.values().flatten()
+    }
+
+    /// The longest grace that any route gives to sessions that cannot be checked.
+    pub(crate) fn longest_grace(&self) -> Option<Duration> {
+        self.routes()
+            .filter_map(|route| route.service.outage.grace())
+            .max()
     }
 
     /// The target of a configured redirect.

@@ -52,8 +52,9 @@ impl EmbeddedCore {
             SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), SECRET_LENGTH))
         });
         let secret = secret.clone();
-        let store =
-            open_store(&config.sessions).map_err(|error| Failure::outside("the session store", error))?;
+        let store = open_store(&config.sessions)
+            .await
+            .map_err(|error| Failure::outside("the session store", error))?;
         let sealing =
             sealing_keys(&config.sessions).map_err(|error| Failure::outside("the sealing keys", error))?;
         let sealing = Arc::new(sealing);

@@ -14,6 +14,7 @@ mod log;
 mod parts;
 mod private_file;
 mod ready;
+mod redis;
 mod runtime;
 mod service;
 mod signals;

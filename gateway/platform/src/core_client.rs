@@ -2,6 +2,7 @@
 //! backend's.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -97,7 +98,10 @@ pub struct CoreClient(Arc<Inner>);
 
 struct Inner {
     client: Client,
-    base: Url,
+    /// Replicas of Core, at least one.
+    bases: Vec<Url>,
+    /// Which of them answered last.
+    answering: AtomicUsize,
     caller: ServiceName,
     secret: Option<SecretString>,
     timeout: Duration,
@@ -132,10 +136,25 @@ impl CoreClient {
         secret: Option<SecretString>,
         timeout: Duration,
     ) -> Self {
+        Self::replicated(client, (base, Vec::new()), caller, secret, timeout)
+    }
+
+    /// As [`CoreClient::with_timeout`], where Core runs more than once, on one Redis and with the same keys. The one that answered
+    /// last is asked first; when it does not answer, or is in trouble, the next. All calls may be repeated: what an exchange whose
+    /// answer was lost has begun is a session of which nobody has the token. The limit is for all attempts together.
+    #[must_use]
+    pub fn replicated(
+        client: Client,
+        (first, others): (Url, Vec<Url>),
+        caller: ServiceName,
+        secret: Option<SecretString>,
+        timeout: Duration,
+    ) -> Self {
         let (tokens, flights) = (DashMap::new(), SingleFlight::new());
         Self(Arc::new(Inner {
             client,
-            base,
+            bases: std::iter::once(first).chain(others).collect(),
+            answering: AtomicUsize::new(0),
             caller,
             secret,
             timeout,
@@ -144,10 +163,11 @@ impl CoreClient {
         }))
     }
 
-    /// Where Core publishes its keys.
+    /// Where Core, and each of its replicas, publishes its keys.
     #[must_use]
-    pub fn jwks_url(&self) -> Url {
-        endpoint(&self.0.base, "/.well-known/jwks.json")
+    pub fn jwks_urls(&self) -> Vec<Url> {
+        let jwks = |base| endpoint(base, "/.well-known/jwks.json");
+        self.0.bases.iter().map(jwks).collect()
     }
 
     /// Exchanges an access token of the identity provider for a HiveMatrix token, whose session Core creates.
@@ -155,11 +175,8 @@ impl CoreClient {
     /// # Errors
     /// If Core cannot be asked, or refuses: `Refused` with 401 means that the access token is not (or no longer) good.
     pub async fn exchange(&self, access_token: &str) -> Result<String, CoreError> {
-        let request = self
-            .0
-            .post("/api/token/exchange")
-            .json(&json!({ "access_token": access_token }));
-        let answer: TokenAnswer = parse(&self.0.call(request).await?)?;
+        let body = json!({ "access_token": access_token });
+        let answer: TokenAnswer = parse(&self.0.call("/api/token/exchange", &body, None).await?)?;
         Ok(answer.token)
     }
 
@@ -171,7 +188,7 @@ impl CoreClient {
     /// 405 that this Core renews nothing (the Python Core does not).
     pub async fn renew(&self, token: &str, access_token: &str, until: u64) -> Result<String, CoreError> {
         let body = json!({ "token": token, "access_token": access_token, "until": until });
-        let answer: TokenAnswer = parse(&self.0.call(self.0.post("/api/token/renew").json(&body)).await?)?;
+        let answer: TokenAnswer = parse(&self.0.call("/api/token/renew", &body, None).await?)?;
         Ok(answer.token)
     }
 
@@ -180,11 +197,8 @@ impl CoreClient {
     /// # Errors
     /// If Core cannot be asked, or refuses. The session may then be alive still.
     pub async fn revoke(&self, token: &str) -> Result<(), CoreError> {
-        match self
-            .0
-            .call(self.0.post("/api/token/revoke").json(&json!({ "token": token })))
-            .await
-        {
+        let body = json!({ "token": token });
+        match self.0.call("/api/token/revoke", &body, None).await {
             Ok(_) => Ok(()),
             Err(CoreError::Refused { status: 404, message })
                 if message.contains("not found or already revoked") =>
@@ -225,18 +239,9 @@ impl CoreClient {
 }
 
 impl Inner {
-    fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(endpoint(&self.base, path)).timeout(self.timeout)
-    }
-
     async fn fetch_service_token(&self, target: &ServiceName) -> Result<Arc<str>, CoreError> {
-        let mut request = self
-            .post("/service-token")
-            .json(&json!({ "calling_service": self.caller, "target_service": target }));
-        if let Some(secret) = &self.secret {
-            request = request.basic_auth(&self.caller, Some(secret.expose_secret()));
-        }
-        let answer: TokenAnswer = parse(&self.call(request).await?)?;
+        let body = json!({ "calling_service": self.caller, "target_service": target });
+        let answer: TokenAnswer = parse(&self.call("/service-token", &body, self.secret.as_ref()).await?)?;
         let exp = expiry(&answer.token)
             .ok_or_else(|| CoreError::Malformed("the service token has no expiry".to_owned()))?;
         let token: Arc<str> = answer.token.into();
@@ -250,24 +255,60 @@ impl Inner {
         Ok(token)
     }
 
-    /// The body of a successful answer.
-    async fn call(&self, request: RequestBuilder) -> Result<Vec<u8>, CoreError> {
-        let response = request.send().await?;
-        let status = response.status();
-        let body = read_limited(response, MAX_BYTES)
-            .await
-            .map_err(|error| match error {
-                ReadError::Broken(error) => CoreError::from(error),
-                ReadError::TooLong(_) => CoreError::Malformed(error.to_string()),
-            })?;
-        if status == StatusCode::OK {
-            Ok(body)
-        } else {
-            Err(CoreError::Refused {
-                status: status.as_u16(),
-                message: message(&body),
-            })
+    /// The body of a successful answer, of the first replica that gives one or decides otherwise. `proof` is sent as that of the
+    /// caller.
+    async fn call(
+        &self,
+        path: &str,
+        body: &Value,
+        proof: Option<&SecretString>,
+    ) -> Result<Vec<u8>, CoreError> {
+        let (count, first) = (self.bases.len(), self.answering.load(Ordering::Relaxed));
+        let patience = self.timeout / u32::try_from(count).unwrap_or(u32::MAX);
+        let mut trouble = CoreError::Unreachable("no address".to_owned());
+        for (index, base) in self.bases.iter().enumerate().cycle().skip(first).take(count) {
+            let mut request = self
+                .client
+                .post(endpoint(base, path))
+                .timeout(patience)
+                .json(body);
+            if let Some(secret) = proof {
+                request = request.basic_auth(&self.caller, Some(secret.expose_secret()));
+            }
+            match ask(request).await {
+                Err(error) if error.is_outage() => {
+                    if count > 1 {
+                        tracing::warn!(%error, at = base.as_str(), "a replica of Core did not do its part");
+                    }
+                    trouble = error;
+                }
+                decided => {
+                    self.answering.store(index, Ordering::Relaxed);
+                    return decided;
+                }
+            }
         }
+        Err(trouble)
+    }
+}
+
+/// The body of a successful answer.
+async fn ask(request: RequestBuilder) -> Result<Vec<u8>, CoreError> {
+    let response = request.send().await?;
+    let status = response.status();
+    let body = read_limited(response, MAX_BYTES)
+        .await
+        .map_err(|error| match error {
+            ReadError::Broken(error) => CoreError::from(error),
+            ReadError::TooLong(_) => CoreError::Malformed(error.to_string()),
+        })?;
+    if status == StatusCode::OK {
+        Ok(body)
+    } else {
+        Err(CoreError::Refused {
+            status: status.as_u16(),
+            message: message(&body),
+        })
     }
 }
 
@@ -310,7 +351,7 @@ fn expiry(token: &str) -> Option<u64> {
 impl std::fmt::Debug for CoreClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CoreClient")
-            .field("base", &self.0.base.as_str())
+            .field("bases", &self.0.bases.iter().map(Url::as_str).collect::<Vec<_>>())
             .field("caller", &self.0.caller)
             .finish_non_exhaustive()
     }

@@ -36,7 +36,10 @@ pub use registry::{Registry, RegistryEntry, RegistryError, RegistryProblem};
 pub use seal::{SealingKeys, SealingKeysError, Unsealed};
 pub use service_name::{InvalidServiceName, ServiceName};
 pub use session::{InvalidSessionId, Revocation, SessionError, SessionId, SessionRecord, Sessions};
-pub use store::{Change, Changes, MemoryLimits, MemoryStore, RedisSettings, RedisStore, Store, StoreError};
+pub use store::{
+    Change, Changes, InvalidRedisAddress, MemoryLimits, MemoryStore, RedisAddress, RedisSettings, RedisStore,
+    RedisTls, Store, StoreError,
+};
 pub use token::{
     DecodingKey, InvalidKey, Jwk, Jwks, KeyRing, KeySource, KeysUnavailable, MintError, Minter, RemoteKeys,
     RingError, SigningKey, StaticKeys, TokenError, Verifier,

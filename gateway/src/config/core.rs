@@ -18,6 +18,7 @@ as_written! {
     /// `[core]`
     struct Core, "[core]" {
         url: Written<HttpUrl>,
+        other_urls: Vec<Written<HttpUrl>>,
         issuer: Written<String>,
         secret: Written<Secret>,
         timeout: Written<Period>,

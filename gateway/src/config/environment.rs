@@ -11,9 +11,10 @@ use std::sync::Arc;
 use hivematrix_platform::Dotenv;
 use secrecy::SecretString;
 
-use super::file::{File, RedisUrl, Secret};
+use super::file::{File, Secret};
 use super::problem::{Place, Problem, Source};
 use super::read::{Leaf, Written};
+use super::redis::RedisUrl;
 use super::server::{DEFAULT_LISTEN, Origin};
 use super::value::{HttpUrl, RulePath, StoreKind};
 

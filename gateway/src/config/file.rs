@@ -12,7 +12,6 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use url::Url;
 
 use super::core::CoreChoice;
 use super::identity::Renewal;
@@ -22,8 +21,9 @@ use super::quantity::{Count, Period, Size};
 use super::read::{
     FromToml, Heading, Leaf, Named, Written, as_written, refuse_unknown, table_of, take, unexpected,
 };
+use super::redis::RedisUrl;
 use super::server::Origin;
-use super::service::{Composed, LogFormat};
+use super::service::{Composed, LogFormat, Outage};
 use super::value::{AdminListen, HttpUrl, InstanceName, RulePath, StoreKind};
 
 const KIB: u64 = 1 << 10;
@@ -120,6 +120,9 @@ as_written! {
     struct Sessions, "[sessions]" {
         store: Written<StoreKind>,
         redis_url: Written<RedisUrl>,
+        redis_replicas: Written<Count<0, 16>>,
+        redis_timeout: Written<Period>,
+        redis_tls: RedisTls,
         sealing_keys: Written<Secret>,
         lifetime: Written<Period>,
         renewal: Written<Renewal>,
@@ -127,6 +130,15 @@ as_written! {
         cache_entries: Written<Count<1, 100_000_000>>,
         strict: Written<bool>,
         legacy_bearer: Written<bool>,
+    }
+}
+
+as_written! {
+    /// `[sessions.redis_tls]`
+    struct RedisTls, "[sessions.redis_tls]" {
+        ca: Written<PathBuf>,
+        certificate: Written<PathBuf>,
+        key: Written<PathBuf>,
     }
 }
 
@@ -172,6 +184,7 @@ as_written! {
     struct ServiceDefaults, "[service_defaults]" {
         composition: Written<Composed>,
         plugins: Vec<Written<String>>,
+        outage: Written<Outage>,
     }
 }
 
@@ -188,6 +201,7 @@ as_written! {
         public: Vec<PublicRule>,
         composition: Written<Composed>,
         plugins: Vec<Written<String>>,
+        outage: Written<Outage>,
         timeouts: ServiceTimeouts,
     }
 }
@@ -290,53 +304,6 @@ impl Leaf for Secret {
             _ => Err(String::new()),
         }
     }
-}
-
-/// Where Redis is: plain as long as there is no password in it.
-#[derive(Clone, Debug)]
-pub(super) enum RedisUrl {
-    Plain(String),
-    Secret(Secret),
-}
-
-impl Leaf for RedisUrl {
-    const EXPECTED: &'static str =
-        "the address of a Redis: \"redis://127.0.0.1:6379/0\", \"rediss://…\" or \"unix:///run/redis.sock\"";
-
-    fn hides(_: &DeValue<'_>) -> bool {
-        true
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        match redis_address(text) {
-            Some(url)
-                if url.password().is_some() || url.query_pairs().any(|(key, _)| key.starts_with("pass")) =>
-            {
-                Err(format!(
-                    "a password may not stand in this file: expected {}",
-                    Secret::EXPECTED
-                ))
-            }
-            Some(_) => Ok(Self::Plain(text.to_owned())),
-            None => Err(String::new()),
-        }
-    }
-
-    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
-        match value {
-            DeValue::String(text) => Self::from_text(text),
-            value => Secret::from_value(value).map(Self::Secret),
-        }
-    }
-}
-
-/// The address, if it is one that a Redis can have.
-pub(super) fn redis_address(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| match url.scheme() {
-        "redis" | "rediss" => url.host_str().is_some_and(|host| !host.is_empty()),
-        "unix" | "redis+unix" => url.path().len() > 1,
-        _ => false,
-    })
 }
 
 /// `"any"`, one permission level, or a list of them.

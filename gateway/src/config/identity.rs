@@ -8,6 +8,7 @@ use hivematrix_platform::ServiceName;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use super::redis::Redis;
 use super::server::Origin;
 
 /// Sessions and where they are kept. `[sessions]`
@@ -75,8 +76,8 @@ pub enum Renewal {
 /// Where sessions are.
 #[derive(Clone, Debug)]
 pub enum StoreChoice {
-    /// In Redis; a URL of scheme `redis`, `rediss`, `unix` or `redis+unix`, which may hold a password.
-    Redis(SecretString),
+    /// In Redis.
+    Redis(Redis),
     /// In this process.
     Memory,
 }
@@ -155,6 +156,8 @@ pub(super) fn default_scopes() -> Vec<String> {
 pub struct Core {
     /// Its base address. Default: the registry's `core`, else `http://localhost:5000`.
     pub url: Url,
+    /// Where else it runs, on the same Redis and with the same keys. Default nowhere.
+    pub other_urls: Vec<Url>,
     /// The `iss` of its tokens. Default `hivematrix-core`.
     pub issuer: String,
     /// The gateway's own secret at Core, with which it asks for service tokens. Default none.
@@ -197,6 +200,7 @@ impl Core {
     pub fn new(url: Url) -> Self {
         Self {
             url,
+            other_urls: Vec::new(),
             issuer: DEFAULT_ISSUER.to_owned(),
             secret: None,
             timeout: DEFAULT_CORE_TIMEOUT,
@@ -243,7 +247,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
     let sessions = |config: &super::Config| {
         let sessions = &config.sessions;
         let store = match &sessions.store {
-            StoreChoice::Redis(url) => Some(url.expose_secret().to_owned()),
+            StoreChoice::Redis(redis) => Some(redis.content()),
             StoreChoice::Memory => None,
         };
         let keys = match &sessions.sealing_keys {
@@ -284,6 +288,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
     let core = |config: &super::Config| {
         let Core {
             url,
+            other_urls,
             issuer,
             secret,
             timeout,
@@ -291,6 +296,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
         } = config.core.clone();
         (
             url,
+            other_urls,
             issuer,
             secret.map(|secret| secret.expose_secret().to_owned()),
             timeout,

@@ -38,6 +38,7 @@ mod owned;
 mod problem;
 mod quantity;
 mod read;
+mod redis;
 mod secret;
 mod server;
 mod service;
@@ -59,10 +60,11 @@ pub use identity::{
 pub use limits::{Limits, ServiceTimeouts, Timeouts};
 pub use original::{Location, text_of_original};
 pub use problem::{Place, Problem, Problems, Severity, Source};
+pub use redis::{Redis, RedisCertificates};
 pub use server::{Admin, InvalidOrigin, Origin, Scheme, Server, Tls};
 pub use service::{
-    COMPOSITION, Composed, Home, InvalidUpstream, Log, LogFormat, PluginInstance, PublicPath, PublicRule,
-    Redirect, Service, Upstream,
+    COMPOSITION, Composed, Home, InvalidUpstream, Log, LogFormat, Outage, PluginInstance, PublicPath,
+    PublicRule, Redirect, Service, Upstream,
 };
 pub use watch::{Watch, WatchError};
 

@@ -1,5 +1,7 @@
 //! What is behind the gateway's prefixes: services, who may enter them, redirects, plugin instances, and the log.
 
+use std::time::Duration;
+
 use hivematrix_platform::{Access, ServiceName};
 use http::Method;
 use toml::Spanned;
@@ -35,6 +37,8 @@ pub struct Service {
     pub composition: Composed,
     /// Plugin instances by name, in the order in which requests meet them. Default the composition.
     pub plugins: Vec<String>,
+    /// Who may read while nobody can tell whether sessions still hold. Default nobody.
+    pub outage: Outage,
     /// Its own times.
     pub timeouts: ServiceTimeouts,
 }
@@ -53,6 +57,7 @@ impl Service {
             public: Vec::new(),
             composition: Composed::On,
             plugins: vec![COMPOSITION.to_owned()],
+            outage: Outage::Closed,
             timeouts: ServiceTimeouts::from(&Timeouts::default()),
             name,
         }
@@ -69,6 +74,30 @@ pub enum Composed {
     Framed,
     /// None: every answer passes as the service sent it, but for its other plugins.
     Off,
+}
+
+/// What a service's door does while the session store, or what verifies tokens, is out of reach. `outage`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// It stays shut: 503. `"closed"`
+    Closed,
+    /// For this long it admits whoever this gateway last saw with a valid session, to read and no more: GET and HEAD, no
+    /// streams. Never a session that was seen revoked. At most [`Outage::LONGEST`]. `{ grace = "60s" }`
+    Grace(Duration),
+}
+
+impl Outage {
+    /// The longest grace: for that long a revocation that nobody could announce may go unnoticed.
+    pub const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+    /// How long sessions are believed; `None` for not at all.
+    #[must_use]
+    pub const fn grace(self) -> Option<Duration> {
+        match self {
+            Self::Closed => None,
+            Self::Grace(grace) => Some(grace),
+        }
+    }
 }
 
 /// What the menu calls a service that does not say.

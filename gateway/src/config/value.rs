@@ -8,8 +8,10 @@ use hivematrix_platform::ServiceName;
 use toml::de::DeValue;
 use url::Url;
 
+use super::quantity::Period;
 use super::read::{Leaf, unexpected};
 use super::server::Origin;
+use super::service::Outage;
 
 impl Leaf for bool {
     const EXPECTED: &'static str = "true or false";
@@ -184,6 +186,39 @@ pub(super) fn path_problem(path: &str) -> Option<&'static str> {
 /// What may stand in a path as it is (RFC 3986 §3.3), but for `;`, behind which servers see different things.
 fn needs_no_encoding(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@/".contains(&byte)
+}
+
+impl Leaf for Outage {
+    const EXPECTED: &'static str = "\"closed\" or { grace = \"60s\" }";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "closed" => Ok(Self::Closed),
+            _ => Err(String::new()),
+        }
+    }
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, String> {
+        let table = match value {
+            DeValue::String(text) => return Self::from_text(text),
+            DeValue::Table(table) => table,
+            other => return Err(unexpected::<Self>(other)),
+        };
+        let mut entries = table
+            .iter()
+            .map(|(key, value)| (key.get_ref().as_ref(), value.get_ref()));
+        let (Some(("grace", written)), None) = (entries.next(), entries.next()) else {
+            return Err(String::new());
+        };
+        let Period(grace) = Period::from_value(written)?;
+        if grace > Self::LONGEST {
+            return Err(format!(
+                "expected a grace of at most {} minutes: for that long a revocation may go unnoticed",
+                Self::LONGEST.as_secs() / 60
+            ));
+        }
+        Ok(Self::Grace(grace))
+    }
 }
 
 /// The name of a plugin instance.

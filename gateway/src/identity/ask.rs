@@ -5,6 +5,7 @@
 //! `view`).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hivematrix_platform::{Access, Handle, SessionId, SessionRecord, UserClaims, unix_now};
 use hivematrix_plugins::Caller;
@@ -21,6 +22,7 @@ use super::view::SessionView;
 struct Reading {
     key: Recognised,
     stamp: Stamp,
+    seen: Instant,
     digest: [u8; 32],
     claims: Arc<UserClaims>,
     authorization: HeaderValue,
@@ -34,6 +36,7 @@ struct Reading {
 
 /// The state of the feed before a read.
 struct Before {
+    at: Instant,
     epoch: Option<u64>,
     everything: u64,
 }
@@ -119,6 +122,7 @@ impl SessionView {
         }
         Ok(Some(Reading {
             key,
+            seen: before.at,
             stamp: before.stamp(session, own),
             digest,
             claims: known.caller.claims.clone(),
@@ -146,6 +150,7 @@ impl SessionView {
         let (mark, record) = self.read_record(claims.jti).await?;
         Ok(Reading {
             key: Recognised::Handle(handle),
+            seen: before.at,
             stamp: before.stamp(mark, Some(own)),
             digest: digest_of(&sealed),
             authorization: bearer(&session.jwt)?,
@@ -167,6 +172,7 @@ impl SessionView {
         let (mark, record) = self.read_record(claims.jti).await?;
         Ok(Reading {
             key,
+            seen: before.at,
             stamp: before.stamp(mark, None),
             digest: [0; 32],
             authorization: bearer(token)?,
@@ -186,6 +192,7 @@ impl SessionView {
 
     fn before(&self) -> Before {
         Before {
+            at: Instant::now(),
             epoch: self.store.feed_epoch(),
             everything: self.versions.everything(),
         }
@@ -195,6 +202,7 @@ impl SessionView {
         let Reading {
             key,
             stamp,
+            seen,
             digest,
             claims,
             authorization,
@@ -223,6 +231,7 @@ impl SessionView {
             stamp,
             digest,
             checked_at,
+            seen,
             limit,
             line,
         };

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hivematrix_platform::{Handle, SessionId, StoreError, TokenError, UserClaims};
 use hivematrix_plugins::Caller;
@@ -35,6 +36,8 @@ pub(super) struct Proof {
     pub(super) digest: [u8; 32],
     /// When the provider was last asked about the user, in Unix seconds; `None` if it cannot be asked again.
     pub(super) checked_at: Option<u64>,
+    /// When the store said so.
+    pub(super) seen: Instant,
     /// The end that token and own record set, whatever Core's record says.
     pub(super) limit: u64,
     /// What the caller's live streams hang on.

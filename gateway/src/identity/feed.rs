@@ -73,12 +73,20 @@ impl SessionView {
         match change {
             Change::Key(key) => {
                 self.versions.changed(key);
+                self.notices.heard(key);
                 self.check_soon(self.live.under(key));
             }
             Change::Everything => {
+                if self.store.feed_epoch().is_none() {
+                    self.losses.note(self.versions.everything());
+                }
                 self.versions.everything_changed();
                 self.refusals.unwrite_all();
                 self.check_soon(self.live.all());
+                if self.store.feed_epoch().is_some() {
+                    // Perhaps another server, which may not know of the latest revocations.
+                    self.write_refusals_soon();
+                }
             }
         }
     }
@@ -92,9 +100,13 @@ impl SessionView {
         if ticks.is_multiple_of(TICKS_PER_SWEEP) {
             self.live.sweep();
             self.refusals.purge(now);
-            if !self.refusals.unwritten(1).is_empty() && !self.writing.swap(true, SeqCst) {
-                tokio::spawn(write_refusals(self.clone()));
-            }
+            self.write_refusals_soon();
+        }
+    }
+
+    fn write_refusals_soon(self: &Arc<Self>) {
+        if !self.refusals.unwritten(1).is_empty() && !self.writing.swap(true, SeqCst) {
+            tokio::spawn(write_refusals(self.clone()));
         }
     }
 

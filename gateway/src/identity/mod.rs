@@ -7,6 +7,7 @@
 //! | what | where |
 //! |---|---|
 //! | who is this, and still? | [`SessionView`] in `view`, asking in `ask`, changes in `feed`, freshness in `versions` |
+//! | whom to admit while nobody can tell | [`Graced`] in `grace` |
 //! | streams that must end with their session | [`LiveStream`] in `live` |
 //! | signing in | [`Login`] in `login`, its last step in `establish`; attempts in `attempts`, the provider in `oidc` and `endpoints` |
 //! | signing out | [`Logout`] in `logout`, what it does to the session in `ending` |
@@ -27,6 +28,7 @@ mod endpoints;
 mod establish;
 mod feed;
 mod flight;
+mod grace;
 mod live;
 mod login;
 mod login_error;
@@ -34,6 +36,7 @@ mod login_settings;
 mod logout;
 mod logout_token;
 mod marks;
+mod notice;
 mod oidc;
 mod provider_keys;
 mod provider_logout;
@@ -54,6 +57,7 @@ pub use hivematrix_platform::Handle;
 pub use attempts::{AttemptCookie, AttemptCookies, AttemptLimits};
 pub use caller::{Identity, Refused};
 pub use endpoints::CALLBACK_PATH;
+pub use grace::Graced;
 pub use live::{Ended, LiveStream};
 pub use login::{Begun, Completed, Login};
 pub use login_error::{LoginError, LoginFailed};

@@ -87,8 +87,12 @@ impl Versions {
             && stamp.epoch == feed_epoch
             && self.listening.load(SeqCst)
             && stamp.everything == self.everything()
-            && self.is_current(stamp.session)
-            && stamp.own.is_none_or(|own| self.is_current(own))
+            && self.are_unchanged(stamp)
+    }
+
+    /// Whether no change of the stamp's own keys was announced since, whatever became of the feed.
+    pub(super) fn are_unchanged(&self, stamp: &Stamp) -> bool {
+        self.is_current(stamp.session) && stamp.own.is_none_or(|own| self.is_current(own))
     }
 
     fn is_current(&self, mark: Mark) -> bool {

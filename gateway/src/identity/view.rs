@@ -7,7 +7,7 @@
 //!
 //! Invariants: an answer is believed without asking only while the feed has been alive ever since the read
 //! behind it began, and has announced no change of what was read; without a live feed every request asks the
-//! store; without the store nobody is recognised; a session once seen revoked is never good again.
+//! store; without the store nobody is recognised (but see `grace`); a session once seen revoked is never good again.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,7 +23,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::caller::{Identity, Recognised, Refused};
 use super::feed;
 use super::flight::Flights;
+use super::grace::Losses;
 use super::live::{Ended, LiveStream, LiveStreams};
+use super::notice::{self, Notices};
 use super::record::Records;
 use super::refusals::Refusals;
 use super::versions::Versions;
@@ -65,6 +67,8 @@ pub struct SessionView {
     pub(super) cache: Cache<Recognised, Arc<Identity>>,
     flights: Flights<Recognised, Result<Arc<Identity>, Refused>>,
     pub(super) versions: Versions,
+    pub(super) losses: Losses,
+    pub(super) notices: Notices,
     pub(super) refusals: Refusals,
     pub(super) live: LiveStreams,
     pub(super) checks: Semaphore,
@@ -84,6 +88,7 @@ impl SessionView {
         // The feed comes first: what is read before somebody listens can go stale unnoticed.
         let changes = store.changes();
         let stop = CancellationToken::new();
+        let (notices, heard) = Notices::new();
         let view = Arc::new(Self {
             sessions: Sessions::new(store.clone()),
             records: Records::new(store.clone(), sealing),
@@ -92,6 +97,8 @@ impl SessionView {
             cache: Cache::new(settings.cache_entries),
             flights: Flights::new(),
             versions: Versions::new(),
+            losses: Losses::default(),
+            notices,
             refusals: Refusals::new(),
             live: LiveStreams::default(),
             checks: Semaphore::new(CHECKS_AT_ONCE),
@@ -100,6 +107,7 @@ impl SessionView {
             _stop: stop.clone().drop_guard(),
         });
         tokio::spawn(feed::follow(Arc::downgrade(&view), changes, stop));
+        tokio::spawn(notice::look(Arc::downgrade(&view), heard));
         view
     }
 

@@ -44,6 +44,7 @@ pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) 
         service: route.service.name.as_str(),
         prefix: &route.prefix,
         caller: context.identity.as_ref().map(|identity| &identity.caller),
+        checked: context.grace.is_none(),
         menu: &context.snapshot.menu,
         intent: context.intent,
     });

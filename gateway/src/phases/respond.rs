@@ -13,7 +13,7 @@ use crate::config::{Origin, Provider};
 use crate::context::{Context, Life, Target};
 use crate::cut;
 use crate::edited::EditedBody;
-use crate::headers::{CORRELATION_ID, is_reserved};
+use crate::headers::{CORRELATION_ID, SESSION_CHECK, is_reserved};
 use crate::phases::cookie::{CookiePath, confine_cookie};
 use crate::phases::location::Locations;
 use crate::snapshot::Route;
@@ -84,6 +84,10 @@ async fn tidy(request: &RequestHeader, parts: &mut Parts, context: &mut Context)
         None => {}
     }
     parts.headers.insert(CORRELATION_ID, context.account.id.clone());
+    match context.session_check() {
+        Some(said) => drop(parts.headers.insert(SESSION_CHECK, value(said)?)),
+        None => drop(parts.headers.remove(&SESSION_CHECK)),
+    }
     Ok(())
 }
 

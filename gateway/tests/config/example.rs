@@ -124,7 +124,18 @@ fn the_example_with_every_key_in_it_loads_and_its_defaults_are_the_defaults() {
         write_private(&base.path().join(file), "content");
     }
     write_private(&base.path().join(".flaskenv"), "LOG_LEVEL=INFO\n");
-    let text = uncommented().replace("http://localhost:8000", "https://localhost:8000");
+    let made = rcgen::generate_simple_self_signed(vec!["redis".to_owned()]).unwrap();
+    for file in ["tls/redis-ca.pem", "tls/redis-client.pem"] {
+        write_private(&base.path().join(file), &made.cert.pem());
+    }
+    write_private(
+        &base.path().join("tls/redis-client-key.pem"),
+        &made.signing_key.serialize_pem(),
+    );
+    // Certificates are for rediss:// only.
+    let text = uncommented()
+        .replace("http://localhost:8000", "https://localhost:8000")
+        .replace("\"redis://", "\"rediss://");
     let full =
         Config::parse(&text, "full.toml", base.path(), &with_secret()).unwrap_or_else(|p| panic!("{p}"));
     assert!(full.warnings.is_empty(), "{}", full.warnings);

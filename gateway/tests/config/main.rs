@@ -77,7 +77,7 @@ fn the_original_platforms_variables_win_over_the_file() {
     );
     assert_eq!(config.log.level, tracing::Level::WARN);
     assert!(
-        matches!(config.sessions.store, StoreChoice::Redis(url) if url.expose_secret().ends_with("6380/0"))
+        matches!(config.sessions.store, StoreChoice::Redis(redis) if redis.url.expose_secret().ends_with("6380/0"))
     );
     assert!(matches!(
         config.sessions.sealing_keys,

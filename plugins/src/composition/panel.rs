@@ -22,6 +22,8 @@ pub(crate) struct Variant {
     pub(crate) service: String,
     /// Whether scripts run on the page; without them, buttons would do nothing.
     pub(crate) scripts: bool,
+    /// Whether the session was checked; if not, the panel says so.
+    pub(crate) checked: bool,
 }
 
 /// A panel with a gap for what differs from page to page.
@@ -31,6 +33,10 @@ pub(crate) struct Panel {
     after: Bytes,
     version: u64,
 }
+
+/// Said while nobody can tell whether the session still holds.
+const UNCHECKED: &str =
+    "Sessions can't be checked at the moment. You can go on reading; changes have to wait.";
 
 /// Stands where the gap is; no text can contain it, because `maud` escapes `<`.
 const GAP: &str = "<!--gap-->";
@@ -145,6 +151,9 @@ fn footer(menu: &[MenuEntry], variant: &Variant) -> Markup {
     });
     html! {
         div class="side-panel__footer" {
+            @if !variant.checked {
+                p class="side-panel__notice" title=(UNCHECKED) { (label(icons::icon("clock"), UNCHECKED)) }
+            }
             (maud::PreEscaped(GAP))
             @if let Some(codex) = codex {
                 a class="side-panel__link" href={ (codex.href) "settings" } title="Settings" {

@@ -232,6 +232,7 @@ fn a_panel_is_rendered_once_for_all_who_see_the_same() {
         level,
         service: "codex".into(),
         scripts: true,
+        checked: true,
     };
     let first = plugin.shared.panel(&menu, &variant(None));
     assert!(Arc::ptr_eq(&first, &plugin.shared.panel(&menu, &variant(None))));
@@ -244,4 +245,18 @@ fn a_panel_is_rendered_once_for_all_who_see_the_same() {
         &first,
         &plugin.shared.panel(&reloaded, &variant(None))
     ));
+}
+
+#[test]
+fn a_page_says_when_the_session_could_not_be_checked_and_is_another_page_then() {
+    let headers = [("content-type", "text/html"), ("etag", "\"v1\"")];
+    let composed = || composed().caller(caller(PermissionLevel::Admin));
+    let checked = composed().answer(StatusCode::OK, &headers, PAGE.as_bytes());
+    let unchecked = composed()
+        .unchecked()
+        .answer(StatusCode::OK, &headers, PAGE.as_bytes());
+    assert!(!checked.text().contains("side-panel__notice"));
+    assert_eq!(unchecked.text().matches("side-panel__notice").count(), 1);
+    assert!(unchecked.text().contains("go on reading"));
+    assert_ne!(checked.header("etag"), unchecked.header("etag"));
 }

@@ -45,6 +45,7 @@ impl ComposedPage {
             level,
             service: request.service.to_owned(),
             scripts: true,
+            checked: request.checked,
         };
         let panel = shared.panel(request.menu, &variant);
         Self {

@@ -31,6 +31,9 @@ pub struct Request<'a> {
     pub prefix: &'a str,
     /// Who asks; `None` on public paths.
     pub caller: Option<&'a Caller>,
+    /// Whether the caller's session was checked. False while nobody can tell and the route admits the caller by
+    /// grace, to read and no more (`outage` of the configuration).
+    pub checked: bool,
     /// All services in the order of the menu. The same `Arc` for as long as the configuration does not change.
     pub menu: &'a Arc<[MenuEntry]>,
     /// What the browser wants the answer for.

@@ -36,6 +36,7 @@ pub fn visit<P: Plugin>(settings: &str) -> Case<P> {
         target: "/template/".to_owned(),
         headers: HeaderMap::new(),
         caller: None,
+        checked: true,
         menu: menu(),
         plugin: PhantomData,
     };
@@ -76,6 +77,7 @@ pub struct Case<P> {
     target: String,
     headers: HeaderMap,
     caller: Option<Caller>,
+    checked: bool,
     menu: Arc<[MenuEntry]>,
     plugin: PhantomData<P>,
 }
@@ -118,6 +120,13 @@ impl<P: Plugin> Case<P> {
     #[must_use]
     pub fn caller(mut self, caller: Caller) -> Self {
         self.caller = Some(caller);
+        self
+    }
+
+    /// The session could not be checked: the caller is admitted by the route's grace.
+    #[must_use]
+    pub fn unchecked(mut self) -> Self {
+        self.checked = false;
         self
     }
 
@@ -291,6 +300,7 @@ impl<P: Plugin> Case<P> {
             service,
             prefix: path.get(..=service.len()).unwrap_or_default(),
             caller: self.caller.as_ref(),
+            checked: self.checked,
             menu: &self.menu,
             intent: Intent::of(&self.method, &self.headers),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hivematrix_backends::core::{CoreSettings, Keys, router};
-use hivematrix_platform::{MemoryStore, Minter, RedisSettings, RedisStore, ServiceName, SigningKey, Store};
+use hivematrix_platform::{MemoryStore, Minter, ServiceName, SigningKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -17,6 +17,7 @@ use crate::key_ring::{Place, RingArgs, follow};
 use crate::log::Form;
 use crate::parts::{client, name, serve_alone};
 use crate::private_file;
+use crate::redis::RedisArgs;
 
 /// The services of the platform (platform README §1), where no registry says otherwise.
 const USUAL: [&str; 10] = [
@@ -38,23 +39,8 @@ pub(crate) struct Args {
     /// Where to listen; loopback only.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000")]
     listen: SocketAddr,
-    /// The Redis with the sessions, which the gateway uses too.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HIVEMATRIX_REDIS_URL",
-        hide_env_values = true,
-        default_value = "redis://127.0.0.1:6379/0"
-    )]
-    redis: SecretString,
-    /// Replicas of that Redis that must have a revocation before Core confirms it (`WAIT`).
-    #[arg(
-        long,
-        value_name = "N",
-        env = "HIVEMATRIX_REDIS_REPLICAS",
-        default_value_t = 0
-    )]
-    redis_replicas: u32,
+    #[command(flatten)]
+    redis: RedisArgs,
     /// Keep sessions in this process, where no gateway sees them: for trying Core's API without Redis.
     #[arg(long)]
     in_memory: bool,
@@ -150,13 +136,13 @@ impl Args {
         let legacy_callers = names(&self.legacy_callers)?;
         let (known_services, secrets) = (self.known_services()?, self.all_secrets()?);
         let userinfo_url = userinfo(&self.provider, &self.realm)?;
-        let (redis, replicas) = (self.redis, self.redis_replicas);
+        let redis = self.redis;
         let (in_memory, client_id, issuer) = (self.in_memory, self.client_id, self.issuer);
         serve_alone(self.listen, self.log, async move || {
             let store = if in_memory {
                 Arc::new(MemoryStore::default())
             } else {
-                open(&redis, replicas)?
+                redis.open().await?
             };
             let settings = CoreSettings {
                 keys: match source {
@@ -237,18 +223,6 @@ pub(crate) fn userinfo(provider: &Url, realm: &str) -> Result<Url, Failure> {
     let base = provider.as_str().trim_end_matches('/');
     Url::parse(&format!("{base}/realms/{realm}/protocol/openid-connect/userinfo"))
         .map_err(|error| Failure::Usage(format!("the identity provider's address {provider}: {error}")))
-}
-
-/// The Redis at this address. It may be down: Core answers what it can, and recovers by itself.
-pub(crate) fn open(url: &SecretString, replicas: u32) -> Result<Arc<dyn Store>, Failure> {
-    let settings = RedisSettings {
-        replicas,
-        ..RedisSettings::default()
-    };
-    let store = RedisStore::lazy(url.expose_secret(), settings);
-    Ok(Arc::new(
-        store.map_err(|error| Failure::Usage(format!("--redis: {error}")))?,
-    ))
 }
 
 pub(crate) fn read_secrets(file: &Path) -> Result<HashMap<ServiceName, SecretString>, Failure> {

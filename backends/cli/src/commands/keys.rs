@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use hivematrix_platform::token::{Duty, LEAD_SECONDS, OVERLAP_SECONDS};
 use hivematrix_platform::{KeyRing, RingError, SigningKey, unix_now};
-use secrecy::SecretString;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::core::open;
 use crate::failure::Failure;
 use crate::key_ring::RingArgs;
+use crate::redis::RedisArgs;
 use crate::{private_file, runtime};
 
 /// Look at Core's signing keys, and change them while Cores run; nobody is signed out.
@@ -47,15 +46,8 @@ enum Act {
 struct Where {
     #[command(flatten)]
     ring: RingArgs,
-    /// The Redis of a ring that is kept there.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HIVEMATRIX_REDIS_URL",
-        hide_env_values = true,
-        default_value = "redis://127.0.0.1:6379/0"
-    )]
-    redis: SecretString,
+    #[command(flatten)]
+    redis: RedisArgs,
 }
 
 impl Args {
@@ -95,7 +87,7 @@ impl Where {
             )
         })?;
         let ring = runtime::block_on(Some(1), async move {
-            let place = place.of(&open(&self.redis, 0)?)?;
+            let place = place.of(&self.redis.open().await?)?;
             let changed = place.change(change).await;
             changed.map_err(|error| Failure::outside("the key ring", error))
         })?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hivematrix_gateway::config::{Config, StoreChoice};
+use hivematrix_gateway::config::{Config, Redis, StoreChoice};
 use hivematrix_platform::SessionRecord;
 use redis::aio::MultiplexedConnection;
 use secrecy::ExposeSecret as _;
@@ -23,16 +23,16 @@ pub(crate) async fn examine(
     sockets: Option<&Sockets>,
 ) -> (Report, Option<MultiplexedConnection>) {
     let mut report = Report::default();
-    let StoreChoice::Redis(secret) = &config.sessions.store else {
+    let StoreChoice::Redis(redis) = &config.sessions.store else {
         report
             .skipped
             .push("redis: sessions are kept in memory".to_owned());
         return (report, None);
     };
     report.examined.push("redis".to_owned());
-    let url = secret.expose_secret();
+    let url = redis.url.expose_secret();
     exposure(url, sockets, &mut report);
-    match tokio::time::timeout(TIMEOUT, connect(url)).await {
+    match tokio::time::timeout(TIMEOUT, connect(redis)).await {
         Ok(Ok(mut connection)) => {
             fitness(&mut connection, &mut report).await;
             (report, Some(connection))
@@ -65,10 +65,13 @@ fn shown(url: &str) -> String {
     }
 }
 
-async fn connect(url: &str) -> redis::RedisResult<MultiplexedConnection> {
-    let mut connection = redis::Client::open(url)?
-        .get_multiplexed_async_connection()
-        .await?;
+async fn connect(redis: &Redis) -> redis::RedisResult<MultiplexedConnection> {
+    let address = redis.address().map_err(|error| {
+        let kind = redis::ErrorKind::InvalidClientConfig;
+        redis::RedisError::from((kind, "no address", error.to_string()))
+    })?;
+    let master = address.locate(TIMEOUT).await?;
+    let mut connection = master.get_multiplexed_async_connection().await?;
     redis::cmd("PING").query_async::<String>(&mut connection).await?;
     Ok(connection)
 }

@@ -15,4 +15,5 @@ mod installation;
 mod keycloak;
 mod original;
 mod process;
+mod scale_out;
 mod service;

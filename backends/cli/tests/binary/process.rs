@@ -146,6 +146,12 @@ impl Process {
         assert!(sent.expect("a shell").success(), "signal {name}");
     }
 
+    /// Waits for its end, whatever that is.
+    pub(crate) async fn gone(&mut self) {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        status.expect("it ends").expect("a status");
+    }
+
     /// Waits for its end: the exit status, how long it took, what else it wrote to stdout.
     pub(crate) async fn end(&mut self) -> (i32, Duration, String) {
         let began = Instant::now();

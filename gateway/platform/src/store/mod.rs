@@ -1,8 +1,10 @@
 //! Where sessions and other short-lived records are kept: one contract, [`Store`], with a store in memory and one in Redis, and the
 //! feed of changes that keeps cached views of them coherent (platform README §4). What the values mean is not known here.
 
+mod address;
 mod feed;
 mod link;
+mod masters;
 mod memory;
 mod redis;
 mod tracking;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::address::{InvalidRedisAddress, RedisAddress, RedisTls};
 pub use self::feed::{Change, Changes};
 pub use self::memory::{MemoryLimits, MemoryStore};
 pub use self::redis::{RedisSettings, RedisStore};
@@ -30,6 +33,9 @@ pub enum StoreError {
     /// The store answered, and refused.
     #[error("session store refused: {0}")]
     Refused(String),
+    /// There is a server, and it can never be our store; waiting changes nothing.
+    #[error("this Redis cannot be used: {0}")]
+    Unsupported(String),
 }
 
 impl StoreError {
@@ -40,6 +46,7 @@ impl StoreError {
             Self::Unreachable(_) => "store_unreachable",
             Self::TimedOut => "store_timed_out",
             Self::Refused(_) => "store_refused",
+            Self::Unsupported(_) => "store_unsupported",
         }
     }
 }

@@ -1,17 +1,19 @@
 //! A [`Store`] in Redis (6.2 or later): the one that gateway, our Core and the Python Core share. Commands go over `link.rs`, the
-//! announcements of changes come over `tracking.rs`. Keys and formats are the callers'.
+//! announcements of changes come over `tracking.rs`, which also follows the master where Sentinels name it (`masters.rs`). Keys and formats are the callers'.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, FromRedisValue, IntoConnectionInfo as _, ProtocolVersion, RedisError};
+use redis::{Cmd, FromRedisValue, RedisError};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::address::RedisAddress;
 use super::feed::{Changes, Feed};
 use super::link::{Link, ends_connection, store_error};
+use super::masters::Masters;
 use super::{Store, StoreError, tracking};
 
 /// Writes where the expected value stands; the time to live stays.
@@ -59,7 +61,7 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store in the Redis at `url` (`redis://`, `rediss://`, `unix://`), once it has answered and its feed is live. Where the feed
+    /// A store in the Redis at `url` (see [`RedisAddress`]), once it has answered and its feed is live. Where the feed
     /// cannot be had the store works all the same, only slower; that is logged.
     ///
     /// # Errors
@@ -102,14 +104,24 @@ impl RedisStore {
     /// # Errors
     /// If the URL is none, or the caller is outside a tokio runtime.
     pub fn lazy(url: &str, settings: RedisSettings) -> Result<Self, StoreError> {
-        let client = client(url).map_err(|error| StoreError::Refused(error.to_string()))?;
+        let address = RedisAddress::parse(url).map_err(|error| StoreError::Refused(error.to_string()))?;
+        Self::open(&address, settings)
+    }
+
+    /// As [`RedisStore::lazy`], for an address that has been read, perhaps with certificates.
+    ///
+    /// # Errors
+    /// If the caller is outside a tokio runtime.
+    pub fn open(address: &RedisAddress, settings: RedisSettings) -> Result<Self, StoreError> {
         let runtime =
             tokio::runtime::Handle::try_current().map_err(|error| StoreError::Refused(error.to_string()))?;
-        let link = Link::new(client.clone(), settings);
+        let masters = Masters::new(address, settings.command_timeout)
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        let link = Link::new(masters.fixed().cloned(), settings);
         let feed = Arc::new(Feed::new());
         let stop = CancellationToken::new();
         runtime.spawn(tracking::run(
-            client,
+            masters,
             settings,
             Arc::clone(&feed),
             Arc::clone(&link),
@@ -150,16 +162,6 @@ impl RedisStore {
             }
         }
     }
-}
-
-fn client(url: &str) -> Result<Client, RedisError> {
-    let info = url.into_connection_info()?;
-    let settings = info
-        .redis_settings()
-        .clone()
-        .set_protocol(ProtocolVersion::RESP3)
-        .set_lib_name("hivematrix", env!("CARGO_PKG_VERSION"));
-    Client::open(info.set_redis_settings(settings))
 }
 
 /// Redis counts in whole milliseconds and refuses zero.

@@ -32,7 +32,7 @@ pub struct RemoteKeys(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     client: Client,
-    url: Url,
+    urls: Vec<Url>,
     current: ArcSwapOption<Fetched>,
     /// Held during a fetch: when and how the last one ended.
     last: Mutex<Option<Attempt>>,
@@ -54,9 +54,15 @@ impl RemoteKeys {
     /// Keys from the document at `url`. Nothing is fetched before the first key is asked for.
     #[must_use]
     pub fn new(client: Client, url: Url) -> Self {
+        Self::any_of(client, vec![url])
+    }
+
+    /// Keys from the first of these documents that can be had: replicas of Core publish the same keys.
+    #[must_use]
+    pub fn any_of(client: Client, urls: Vec<Url>) -> Self {
         Self(Arc::new(Inner {
             client,
-            url,
+            urls,
             current: ArcSwapOption::empty(),
             last: Mutex::new(None),
         }))
@@ -81,15 +87,12 @@ impl Inner {
                 return attempt.outcome.clone();
             }
         }
-        let outcome = self.fetch().await.map(|keys| {
+        let outcome = self.fetch_any().await.map(|keys| {
             self.current.store(Some(Arc::new(Fetched {
                 keys,
                 at: Instant::now(),
             })))
         });
-        if let Err(error) = &outcome {
-            tracing::warn!(%error, url = %self.url, "cannot fetch the keys that verify tokens");
-        }
         *last = Some(Attempt {
             ended: Instant::now(),
             outcome: outcome.clone(),
@@ -97,11 +100,23 @@ impl Inner {
         outcome
     }
 
-    async fn fetch(&self) -> Result<StaticKeys, KeysUnavailable> {
+    async fn fetch_any(&self) -> Result<StaticKeys, KeysUnavailable> {
+        let mut outcome = Err(KeysUnavailable("nobody to ask".to_owned()));
+        for url in &self.urls {
+            outcome = self.fetch(url).await;
+            match &outcome {
+                Ok(_) => break,
+                Err(error) => tracing::warn!(%error, %url, "cannot fetch the keys that verify tokens"),
+            }
+        }
+        outcome
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<StaticKeys, KeysUnavailable> {
         let unavailable = |error: reqwest::Error| KeysUnavailable(error.without_url().to_string());
         let response = self
             .client
-            .get(self.url.clone())
+            .get(url.clone())
             .timeout(TIMEOUT)
             .send()
             .await

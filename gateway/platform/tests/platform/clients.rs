@@ -198,7 +198,54 @@ async fn an_address_below_a_path_is_kept() {
             None,
         );
         client.exchange("x").await.unwrap();
-        assert!(client.jwks_url().path() == "/core/.well-known/jwks.json");
+        assert!(client.jwks_urls()[0].path() == "/core/.well-known/jwks.json");
     }
     assert_eq!(core.times_asked("POST /core/api/token/exchange"), 2);
+}
+
+#[tokio::test]
+async fn a_replica_of_core_that_is_gone_hangs_or_is_in_trouble_is_passed_over_and_remembered() {
+    let good = || Stub::start(|_| answer(200, r#"{"token":"jwt"}"#));
+    let troubled = Stub::start(|_| answer(503, r#"{"error":"store"}"#)).await;
+    let hanging = Stub::start(|_| Answer {
+        after: Duration::from_secs(60),
+        ..answer(200, "")
+    })
+    .await;
+    let gone = format!("http://127.0.0.1:{}", free_port().await).parse().unwrap();
+    for (what, first) in [
+        ("gone", gone),
+        ("hanging", hanging.base.clone()),
+        ("troubled", troubled.base.clone()),
+    ] {
+        let second = good().await;
+        let client = CoreClient::replicated(
+            http_client::internal().unwrap(),
+            (first, vec![second.base.clone()]),
+            name("nexus"),
+            None,
+            Duration::from_secs(2),
+        );
+        assert_eq!(client.exchange("token").await.unwrap(), "jwt", "{what}");
+        assert_eq!(client.exchange("token").await.unwrap(), "jwt", "{what}");
+        assert_eq!(second.times_asked("POST /api/token/exchange"), 2, "{what}");
+    }
+    assert_eq!(
+        hanging.times_asked("POST"),
+        1,
+        "the one that answered last is asked first"
+    );
+}
+
+#[tokio::test]
+async fn what_one_replica_of_core_has_decided_no_other_is_asked() {
+    let (first, second) = (
+        Stub::start(|_| answer(401, r#"{"error":"no"}"#)).await,
+        Stub::start(|_| answer(200, r#"{"token":"jwt"}"#)).await,
+    );
+    let bases = (first.base.clone(), vec![second.base.clone()]);
+    let http = http_client::internal().unwrap();
+    let client = CoreClient::replicated(http, bases, name("nexus"), None, Duration::from_secs(2));
+    assert!(!client.exchange("token").await.unwrap_err().is_outage());
+    assert_eq!(second.asked().len(), 0);
 }

@@ -13,4 +13,5 @@ mod remote_keys;
 mod sessions;
 mod store_contract;
 mod support;
+mod tls;
 mod tokens;

@@ -189,8 +189,11 @@ async fn a_replace_counts_only_when_enough_replicas_have_it() {
 #[tokio::test]
 async fn the_rights_that_the_readme_names_are_enough() {
     let server = RedisServer::start().await;
-    let rights = "on >secret resetkeys ~session:* ~hm:* resetchannels -@all +get +mget +set +getdel +del +pexpire +eval \
-                  +ping +role +hello +client|tracking +wait";
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let line = readme
+        .lines()
+        .find_map(|line| line.strip_prefix("ACL SETUSER gateway "));
+    let rights = line.expect("the README's line").replace("PASSWORD", "secret");
     let mut operator = server.client().await;
     redis::cmd("ACL")
         .arg("SETUSER")
@@ -200,6 +203,17 @@ async fn the_rights_that_the_readme_names_are_enough() {
         .await
         .unwrap();
     let url = format!("redis://gateway:secret@127.0.0.1:{}", server.port);
+    let replicas = RedisSettings {
+        replicas: 1,
+        ..quick()
+    };
+    let waits = RedisStore::connect(&url, replicas).await.unwrap();
+    waits.put("session:w", b"1", MINUTE).await.unwrap();
+    let unconfirmed = waits.replace("session:w", b"1", b"2").await.unwrap_err();
+    assert!(
+        unconfirmed.to_string().contains("0 of 1 replicas"),
+        "it may WAIT: {unconfirmed}"
+    );
     let store = RedisStore::connect(&url, quick()).await.unwrap();
     assert!(store.feed_epoch().is_some());
     let mut changes = store.changes();

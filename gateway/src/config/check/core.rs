@@ -41,6 +41,18 @@ impl Checker<'_> {
                 );
             }
         }
+        let mut other_urls = Vec::new();
+        for written in core.other_urls.unwrap_or_default() {
+            self.refuse_path(&written);
+            let known = core
+                .url
+                .as_ref()
+                .is_some_and(|url| url.value.0 == written.value.0);
+            if known || other_urls.contains(&written.value.0) {
+                self.report(written.problem("this address is listed twice"));
+            }
+            other_urls.extend(self.address(Some(written), DEFAULT_CORE));
+        }
         let url = match &embedded {
             Some(embedded) => Url::parse(&format!("http://{}", embedded.listen)).ok(),
             None => {
@@ -55,6 +67,7 @@ impl Checker<'_> {
         };
         Some(Core {
             url: url?,
+            other_urls,
             issuer: or(core.issuer, DEFAULT_ISSUER.to_owned()),
             secret,
             timeout: or(core.timeout, DEFAULT_CORE_TIMEOUT),

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hivematrix_platform::SealingKeys;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::super::file::{self, RedisUrl, Secret, redis_address};
+use super::super::file::{self, Secret};
 use super::super::identity::{
     Codex, DEFAULT_CACHE_ENTRIES, DEFAULT_CLIENT_ID, DEFAULT_CODEX_DEADLINE, DEFAULT_CODEX_TIMEOUT,
     DEFAULT_LIFETIME, DEFAULT_PUBLIC_PATH, DEFAULT_REALM, DEFAULT_RECHECK_WITHIN, Provider, Renewal,
@@ -14,15 +14,14 @@ use super::super::identity::{
 };
 use super::super::problem::Place;
 use super::super::quantity::Period;
-use super::super::read::{Leaf as _, Written};
+use super::super::read::Written;
+use super::super::redis::DEFAULT_TIMEOUT;
 use super::super::server::{Server, is_loopback_host};
 use super::super::service::Service;
 use super::super::value::{HttpUrl, RulePath, StoreKind};
 use super::listeners::insecure;
 use super::{Checker, DOORS, first_segment, or};
 
-/// Where Redis is unless told otherwise: database 0, which the Python Core uses too (platform README §4).
-const DEFAULT_REDIS: &str = "redis://127.0.0.1:6379/0";
 /// Longest time between two looks at a session: well below the hour of its token.
 const LONGEST_RECHECK: Duration = Duration::from_secs(50 * 60);
 const DEFAULT_BACKEND: &str = "http://localhost:8080";
@@ -47,14 +46,16 @@ impl Checker<'_> {
                 None
             }
         };
-        let redis = sessions.redis_url.as_ref().map(|written| self.redis_url(written));
         if let (Some(written), StoreKind::Memory) = (&sessions.redis_url, kind) {
             self.report(written.problem("not used: `store` is \"memory\"").warning());
         }
-        let store = match (kind, redis) {
-            (StoreKind::Memory, _) => StoreChoice::Memory,
-            (StoreKind::Redis, Some(url)) => StoreChoice::Redis(url?),
-            (StoreKind::Redis, None) => StoreChoice::Redis(SecretString::from(DEFAULT_REDIS)),
+        let replicas = sessions.redis_replicas.map_or(0, |written| written.value.0);
+        let replicas = u32::try_from(replicas).unwrap_or(u32::MAX);
+        let timeout = or(sessions.redis_timeout, DEFAULT_TIMEOUT);
+        let redis = self.redis(sessions.redis_url.as_ref(), sessions.redis_tls, replicas, timeout);
+        let store = match kind {
+            StoreKind::Memory => StoreChoice::Memory,
+            StoreKind::Redis => StoreChoice::Redis(redis?),
         };
         let recheck_within = self.recheck_within(sessions.recheck_within);
         Some(Sessions {
@@ -97,19 +98,6 @@ impl Checker<'_> {
                 Some(SealingKeysSource::Environment(keys))
             }
         }
-    }
-
-    fn redis_url(&mut self, written: &Written<RedisUrl>) -> Option<SecretString> {
-        let secret = match &written.value {
-            RedisUrl::Plain(url) => return Some(SecretString::from(url.as_str())),
-            RedisUrl::Secret(secret) => secret,
-        };
-        let url = self.vault.fetch(secret, &written.place, self.problems)?;
-        if redis_address(url.expose_secret()).is_none() && !self.vault.is_placeholder(&url) {
-            self.report(written.problem(format!("what is there is not {}", RedisUrl::EXPECTED)));
-            return None;
-        }
-        Some(url)
     }
 
     pub(super) fn provider(&mut self, provider: file::Provider, server: Option<&Server>) -> Option<Provider> {

@@ -109,7 +109,7 @@ impl Checker<'_> {
     }
 
     /// The path of a file that is there and may be read.
-    fn existing(&mut self, written: &Written<PathBuf>) -> Option<PathBuf> {
+    pub(super) fn existing(&mut self, written: &Written<PathBuf>) -> Option<PathBuf> {
         let path = self.path(&written.value);
         self.vault.files.push(path.clone());
         match std::fs::File::open(&path).and_then(|file| file.metadata()) {

@@ -6,6 +6,7 @@
 mod core;
 mod identity;
 mod listeners;
+mod redis;
 mod services;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use super::limits::{Limits, Timeouts};
 use super::problem::{Problem, Problems, Source, has_errors};
 use super::read::Written;
 use super::secret::Vault;
-use super::service::{COMPOSITION, Composed, Log, PluginInstance, Redirect, Service};
+use super::service::{COMPOSITION, Composed, Log, Outage, PluginInstance, Redirect, Service};
 use super::value::path_problem;
 use super::{Config, Home};
 
@@ -70,6 +71,7 @@ pub(super) fn check(
         plugins: &plugins,
         default_composition: or(defaults.composition, Composed::default()),
         default_plugins: defaults.plugins,
+        default_outage: or(defaults.outage, Outage::Closed),
         timeouts: &timeouts,
         unread_registry,
         provider_door: provider

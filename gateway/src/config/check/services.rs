@@ -12,7 +12,7 @@ use super::super::limits::{ServiceTimeouts, Timeouts};
 use super::super::problem::{Place, Problem, Source};
 use super::super::read::{Written, closest};
 use super::super::service::{
-    COMPOSITION, Composed, PluginInstance, PublicPath, PublicRule, Service, Upstream,
+    COMPOSITION, Composed, Outage, PluginInstance, PublicPath, PublicRule, Service, Upstream,
 };
 use super::super::value::{HttpUrl, RulePath};
 use super::{Checker, DOORS, NEVER_MOUNTED, first_segment, or};
@@ -57,6 +57,7 @@ pub(super) struct Mounting<'a> {
     pub(super) plugins: &'a [PluginInstance],
     pub(super) default_composition: Composed,
     pub(super) default_plugins: Option<Vec<Written<String>>>,
+    pub(super) default_outage: Outage,
     pub(super) timeouts: &'a Timeouts,
     /// There is a registry, but nobody knows what is in it.
     pub(super) unread_registry: bool,
@@ -122,6 +123,7 @@ impl Mounting<'_> {
         Service {
             composition: self.default_composition,
             plugins: plugins.to_vec(),
+            outage: self.default_outage,
             timeouts: ServiceTimeouts::from(self.timeouts),
             ..Service::new(name, upstream)
         }
@@ -163,6 +165,7 @@ impl Mounting<'_> {
         service.icon = or(table.icon, service.icon);
         service.access = or(table.access, service.access);
         service.visible = or(table.visible, service.visible);
+        service.outage = or(table.outage, service.outage);
         if let Some(rules) = table.public {
             service.public = rules
                 .into_iter()

@@ -2,6 +2,7 @@
 //! identity provider with a Core on a real socket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod grace;
 mod login;
 mod logout;
 mod outside;

@@ -357,7 +357,7 @@ async fn a_view_that_is_dropped_stops_following_the_feed() {
         super::sealing(),
         ViewSettings::default(),
     );
-    assert_eq!(tasks(), before + 1);
+    assert_eq!(tasks(), before + 2, "one follows, one looks");
     drop(view);
-    eventually("the follower ends", async || tasks() == before).await;
+    eventually("both end", async || tasks() == before).await;
 }

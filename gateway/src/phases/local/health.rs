@@ -8,8 +8,9 @@ use crate::reply::Reply;
 
 /// Healthy when sessions can be checked; a missing service makes no gateway unhealthy.
 pub(super) async fn answer(gateway: &Gateway) -> Result<Reply, Refusal> {
-    let report = gateway.health.report().await;
-    let status = if report.ready {
+    let grace = gateway.snapshot.load().longest_grace();
+    let report = gateway.health.report(grace).await;
+    let status = if report.healthy {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

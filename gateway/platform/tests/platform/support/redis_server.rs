@@ -27,21 +27,56 @@ impl RedisServer {
         panic!("redis-server did not start on any of five free ports");
     }
 
+    /// With more settings.
+    pub(crate) async fn start_with(more: &[&str]) -> Self {
+        Self::start_by(
+            &[
+                &[
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "no",
+                    "--repl-diskless-sync-delay",
+                    "0",
+                ],
+                more,
+            ]
+            .concat(),
+        )
+        .await
+    }
+
+    /// With these arguments, besides port and directory.
+    pub(crate) async fn start_by(arguments: &[&str]) -> Self {
+        for _ in 0..5 {
+            if let Some(server) = Self::launch(free_port().await, arguments).await {
+                return server;
+            }
+        }
+        panic!("redis-server did not start on any of five free ports");
+    }
+
     /// `None` if the port is taken.
     pub(crate) async fn start_on(port: u16) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let spawned = Command::new("redis-server")
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
+        Self::launch(
+            port,
+            &[
                 "--save",
                 "",
                 "--appendonly",
                 "no",
-            ])
-            .args(["--repl-diskless-sync-delay", "0", "--dir"])
+                "--repl-diskless-sync-delay",
+                "0",
+            ],
+        )
+        .await
+    }
+
+    async fn launch(port: u16, arguments: &[&str]) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let spawned = Command::new("redis-server")
+            .args(arguments)
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"])
             .arg(directory.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
