@@ -137,6 +137,10 @@ async fn each_service_that_does_what_none_should_is_named_and_the_good_ones_are_
 }
 
 #[tokio::test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one installation with many faults, told one after the other"
+)]
 async fn a_service_that_does_not_start_or_is_elsewhere_is_named_with_what_runs_in_its_folder() {
     let Some(python) = Python::find() else { return };
     let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -229,6 +233,10 @@ async fn a_service_that_does_not_start_or_is_elsewhere_is_named_with_what_runs_i
 }
 
 #[tokio::test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one installation with many faults, told one after the other"
+)]
 async fn parts_of_the_platform_that_are_down_or_set_up_wrongly_are_named() {
     let codex_port = free_port();
     let installation = Installation::start(&[("codex", codex_port)]).await;
