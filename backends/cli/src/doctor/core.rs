@@ -76,12 +76,11 @@ impl<'a> Core<'a> {
         let Some(service) = self.config.services.first() else {
             return report;
         };
-        match &self.client {
-            Some(client) => match client.service_token(&service.name).await {
+        if let Some(client) = &self.client {
+            match client.service_token(&service.name).await {
                 Ok(token) => self.verify(&token, &service.name, &jwks, &mut report).await,
                 Err(error) => report.find(refusal(&error, &service.name)),
-            },
-            None => {}
+            }
         }
         report
     }

@@ -26,7 +26,10 @@ async fn findings(place: &Place, notes: &[&str]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-#[allow(clippy::too_many_lines, reason = "one realm, changed in one thing after the other")]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one realm, changed in one thing after the other"
+)]
 async fn an_audit_finds_nothing_in_what_configure_made_and_each_thing_that_is_changed_then() {
     let Some(place) = Place::new("audited").await else {
         return;
