@@ -249,7 +249,10 @@ fn check_claims(claims: Claims, expected: &Expected<'_>) -> Result<LogoutToken, 
             "`iat` is too far in the past or in the future; are the clocks right?",
         ));
     }
-    if claims.exp.is_some_and(|exp| exp.saturating_add(CLOCK_SKEW) <= expected.now) {
+    if claims
+        .exp
+        .is_some_and(|exp| exp.saturating_add(CLOCK_SKEW) <= expected.now)
+    {
         return Err(refuse("logout_token_age", "it has expired (`exp`)"));
     }
     if !claims.events.get(EVENT).is_some_and(Value::is_object) {

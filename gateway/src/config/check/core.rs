@@ -9,6 +9,7 @@ use super::super::core::{self as written, KeyRing};
 use super::super::identity::{
     Core, DEFAULT_CORE_TIMEOUT, DEFAULT_ISSUER, EmbeddedCore, KeyRingPlace, Sessions, StoreChoice,
 };
+use super::super::server::is_loopback_host;
 use super::{Checker, or};
 
 const DEFAULT_CORE: &str = "http://localhost:5000";
@@ -32,7 +33,10 @@ impl Checker<'_> {
         };
         if let Some(written) = &core.url {
             self.refuse_path(written);
-            if embedded.is_some() {
+            if embedded
+                .as_ref()
+                .is_some_and(|embedded| !is_at(&written.value.0, embedded.listen))
+            {
                 let problem = written.problem("not used: Core runs inside the gateway's process");
                 self.report(
                     problem
@@ -109,4 +113,9 @@ impl Checker<'_> {
             legacy_callers: legacy_callers.into_iter().map(|caller| caller.value).collect(),
         })
     }
+}
+
+/// Whether this is the address of what listens there, on loopback.
+fn is_at(url: &Url, listen: SocketAddr) -> bool {
+    url.host_str().is_some_and(is_loopback_host) && url.port_or_known_default() == Some(listen.port())
 }

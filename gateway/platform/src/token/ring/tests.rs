@@ -71,7 +71,8 @@ fn what_was_written_is_read_again_and_everything_else_is_refused() {
         "[]",
         "{\"version\":1,\"keys\":[]}",
         "{\"version\":2,\"keys\":[]}",
-        &text.replace("PRIVATE", "PUBLIC"),
+        // Every key's DER begins with these letters.
+        &text.replace("\\nMII", "\\nAII"),
         &text[..text.len() / 2],
     ] {
         let error = KeyRing::from_json(bad).unwrap_err();
