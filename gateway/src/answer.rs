@@ -1,18 +1,18 @@
 //! Answer: the one place that writes what the gateway itself says, and turns every refusal into an answer:
 //! a page for people, problem+json for programs (RFC 9457), a redirect for who only needs to sign in.
 
-use hivematrix_platform::Problem;
+use hivematrix_platform::{Access, PermissionLevel, Problem};
 use hivematrix_plugins::{Intent, design};
 use http::header::{self, HeaderName};
 use http::{HeaderMap, Method, StatusCode};
-use maud::html;
+use maud::{Markup, html};
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::headers::{CORRELATION_ID, SESSION_CHECK};
-use crate::identity::AttemptLimits;
+use crate::identity::{AttemptLimits, LoginError};
 use crate::own_page;
 use crate::reply::Reply;
 
@@ -75,12 +75,18 @@ pub(crate) async fn refuse(
 }
 
 fn reply_to(refusal: &Refusal, context: &Context, head: &pingora::http::RequestHeader) -> Reply {
-    let login_url = login_url(context, head);
+    let next = next_of(context, head);
+    let login_url = login_to(&next);
     if let (Refusal::LoginNeeded(_), Intent::Document | Intent::FramedDocument) = (refusal, context.intent) {
         return Reply::redirect(StatusCode::SEE_OTHER, &login_url);
     }
     let reply = if context.intent != Intent::Other {
-        Reply::page(refusal.status(), page(refusal, context))
+        let reply = Reply::page(refusal.status(), page(refusal, context, &next));
+        match &context.snapshot.config.provider.identity_origin {
+            // Who signs out here is led there.
+            Some(origin) if refusal.is_about_permission() => reply.forms_may_lead_to(&origin.to_string()),
+            Some(_) | None => reply,
+        }
     } else {
         problem(refusal, context, head, &login_url)
     };
@@ -109,23 +115,48 @@ fn with_fields(refusal: &Refusal, reply: Reply) -> Reply {
     }
 }
 
-/// Where a person signs in and comes back to this address. What was not a GET comes back to the service.
-fn login_url(context: &Context, head: &pingora::http::RequestHeader) -> String {
+/// Where a person comes back to after signing in: to this address; what was not a GET, to the service.
+fn next_of(context: &Context, head: &pingora::http::RequestHeader) -> String {
     let navigates = matches!(head.method, Method::GET | Method::HEAD) && context.intent != Intent::Other;
-    let next = match (&context.path, context.route()) {
+    match (&context.path, context.route()) {
         (Some(path), _) if navigates => match head.uri.query() {
             Some(query) => format!("{}?{query}", path.sent()),
             None => path.sent().to_owned(),
         },
         (_, Some(route)) => format!("{}/", route.prefix),
         _ => "/".to_owned(),
-    };
-    login_to(&next)
+    }
 }
 
 fn login_to(next: &str) -> String {
-    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    format!("/login?next={next}")
+    format!("/login?next={}", encoded(next))
+}
+
+fn encoded(next: &str) -> String {
+    form_urlencoded::byte_serialize(next.as_bytes()).collect()
+}
+
+/// Which groups open the service, and which the account has: what an administrator will ask first.
+fn about_groups(context: &Context) -> Markup {
+    let levels: Vec<&str> = match context.route().map(|route| route.service.access) {
+        Some(Access::Levels(levels)) => levels.iter().map(PermissionLevel::as_str).collect(),
+        Some(Access::AnyUser) | None => Vec::new(),
+    };
+    let Some(user) = context.account.subject.as_ref().map(|claims| &claims.user) else {
+        return html! {};
+    };
+    html! {
+        p {
+            "It is open to: " (levels.join(", ")) ". You are signed in as " strong { (user.name) } ", permission level "
+            (user.permission_level.as_str()) "; "
+            @if user.groups.is_empty() {
+                "the identity provider named no group of yours at all. If you should be in one, an administrator has to \
+                 put you there, or to let the provider tell groups (its group mapper)."
+            } @else {
+                "your groups are: " (user.groups.join(", ")) "."
+            }
+        }
+    }
 }
 
 fn problem(
@@ -149,15 +180,22 @@ fn problem(
         .body(problem.to_json())
 }
 
-fn page(refusal: &Refusal, context: &Context) -> String {
+fn page(refusal: &Refusal, context: &Context, next: &str) -> String {
     let status = refusal.status();
     let title = status.canonical_reason().unwrap_or("Error");
     let body = html! {
         p { (refusal.public()) }
-        @if let Refusal::Forbidden { reason: "permission", .. } = refusal {
-            p { "Another account may have the permission: sign out and sign in as somebody else." }
-            a.btn href="/logout" { span.btn__label { "Sign out" } }
+        @if refusal.is_about_permission() {
+            (about_groups(context))
+            form method="post" action={ "/logout?again=" (encoded(next)) } {
+                button.btn.btn--primary type="submit" { span.btn__label { "Sign in as somebody else" } }
+                " "
+                a.btn href="/" { span.btn__label { "Go to your home page" } }
+            }
         } @else if let Refusal::Login(failed) = refusal {
+            @if let LoginError::Circle(_) = failed.error {
+                p { "You have signed in several times within a minute, and were sent to the sign-in again each time." }
+            }
             a.btn.btn--primary href=(login_to(failed.next.as_str())) { span.btn__label { "Try again" } }
         } @else {
             a.btn.btn--primary href="/" { span.btn__label { "Go to your home page" } }

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hivematrix_plugins::{Intent, Visits};
+use http::StatusCode;
 
 use crate::conclude::Account;
 use crate::edited::EditedBody;
-use crate::identity::Identity;
+use crate::identity::{Identity, KeptForm};
 use crate::phases::path::CanonicalPath;
 use crate::snapshot::{Route, Snapshot};
 
@@ -71,6 +73,12 @@ pub(crate) struct Context {
     pub(crate) visits: Option<Visits>,
     /// What the body of an edited document passes.
     pub(crate) edited: Option<EditedBody>,
+    /// The body of a request that may ask for a kept form.
+    pub(crate) short_body: Option<Bytes>,
+    /// A kept form whose bytes go out in place of the request's own.
+    pub(crate) resent: Option<KeptForm>,
+    /// Set when the provider would not even begin a login of ours.
+    pub(crate) provider_refused: bool,
     /// Request body bytes seen so far.
     pub(crate) body_received: usize,
     /// Set when the client sent more than it may.
@@ -95,6 +103,9 @@ impl Context {
             grace: None,
             visits: None,
             edited: None,
+            short_body: None,
+            resent: None,
+            provider_refused: false,
             body_received: 0,
             body_too_large: false,
             began: Instant::now(),
@@ -122,5 +133,20 @@ impl Context {
     /// The request id.
     pub(crate) fn id(&self) -> &str {
         self.account.id()
+    }
+
+    /// Whether the provider answers a login of ours with 400, because it may not even tell us why (RFC 6749 §4.1.2.1):
+    /// it does not know the client, or not the redirect URI.
+    pub(crate) fn is_refused_by_provider(&self, status: StatusCode) -> bool {
+        let Some(Target::Provider { path_and_query }) = &self.target else {
+            return false;
+        };
+        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        let ours = &self.snapshot.config.provider.client_id;
+        status == StatusCode::BAD_REQUEST
+            && path.ends_with("/protocol/openid-connect/auth")
+            && self.intent.is_navigation()
+            && form_urlencoded::parse(query.as_bytes())
+                .any(|(name, value)| name == "client_id" && value == *ours)
     }
 }

@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 
-use crate::identity::{LoginError, LoginFailed, Refused};
+use crate::identity::{Cause, LoginError, LoginFailed, Refused};
 
 /// Whose fault a refusal is; decides the level of its log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +149,17 @@ impl Refusal {
         }
     }
 
+    /// Whether another account might do.
+    pub fn is_about_permission(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden {
+                reason: "permission",
+                ..
+            }
+        )
+    }
+
     /// Whose fault it was.
     pub fn fault(&self) -> Fault {
         match self {
@@ -209,6 +220,15 @@ fn login_status(error: &LoginError) -> StatusCode {
         | LoginError::ProviderError { .. }
         | LoginError::SubjectMismatch
         | LoginError::EndedMeanwhile => StatusCode::BAD_REQUEST,
+        LoginError::Explained { cause, .. } | LoginError::Circle(cause) => match cause {
+            Cause::CookiesRefused => StatusCode::BAD_REQUEST,
+            Cause::ClockSkew
+            | Cause::IssuerMismatch
+            | Cause::RedirectUri
+            | Cause::SealingKeysDiffer
+            | Cause::SigningKeysDiffer
+            | Cause::SessionLost => StatusCode::INTERNAL_SERVER_ERROR,
+        },
         LoginError::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         LoginError::ProviderRefused(_) | LoginError::IdTokenInvalid(_) | LoginError::CoreRefused(_) => {
             StatusCode::BAD_GATEWAY

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::health::Health;
-use crate::identity::{Login, Logout, ProviderLogout, Renewal, RenewalSettings, SessionView, ViewSettings};
+use crate::identity::{
+    Handles, KeptForms, Login, Logout, ProviderLogout, Renewal, RenewalSettings, SessionView, ViewSettings,
+};
 use crate::metrics::Metrics;
 use crate::phases::limit::Limiter;
 use crate::preferences::CodexPreferences;
@@ -32,6 +34,8 @@ pub(crate) struct Gateway {
     pub(crate) logout: Logout,
     pub(crate) provider_logout: ProviderLogout,
     pub(crate) renewal: Arc<Renewal>,
+    pub(crate) handles: Handles,
+    pub(crate) kept_forms: KeptForms,
     pub(crate) preferences: Arc<CodexPreferences>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limiter: Limiter,
@@ -187,7 +191,8 @@ impl Builder {
             view.clone(),
         )
         .map_err(|error| StartError::Other(error.to_string()))?;
-        let logout = Logout::new(&config, store.clone(), sealing, core, view.clone());
+        let logout = Logout::new(&config, store.clone(), sealing.clone(), core, view.clone());
+        let around = Around::open(&config, &store, &sealing);
         Ok(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             health: Health::new(store, view.clone()),
@@ -200,6 +205,8 @@ impl Builder {
             provider_logout: login.provider_logout(&config.server.public_origins),
             login,
             logout,
+            handles: around.handles,
+            kept_forms: around.kept_forms,
             preferences,
             metrics,
             limiter: Limiter::new(),
@@ -262,6 +269,23 @@ impl Running {
         self.task
             .await
             .unwrap_or_else(|error| Err(StartError::Other(error.to_string())))
+    }
+}
+
+/// What there is around sessions: whose they were, and forms that came too late for them.
+struct Around {
+    handles: Handles,
+    kept_forms: KeptForms,
+}
+
+impl Around {
+    fn open(config: &Config, store: &Arc<dyn Store>, sealing: &Arc<SealingKeys>) -> Self {
+        let (store, sealing) = (|| store.clone(), || sealing.clone());
+        let lifetime = config.sessions.lifetime;
+        Self {
+            handles: Handles::new(store(), sealing(), lifetime),
+            kept_forms: KeptForms::new(store(), sealing()),
+        }
     }
 }
 

@@ -17,10 +17,12 @@ use crate::context::{Context, Target};
 use crate::cut;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
+use crate::identity::LoginFailed;
 use crate::phases::arrive::Connection;
 use crate::phases::credentials::Credentials;
 use crate::phases::{
-    arrive, authenticate, authorize, credentials, forward, local, plugins, provider, respond, rewrite, route,
+    arrive, authenticate, authorize, credentials, forward, keep, local, plugins, provider, resend, respond,
+    rewrite, route,
 };
 use crate::reply::Reply;
 
@@ -41,6 +43,7 @@ impl Proxy {
         if let Some(reply) = local::answer(&self.gateway, session, context).await? {
             return Ok(Some(reply));
         }
+        resend::look(session, context).await?;
         self.proceed(session.req_header_mut(), context).await
     }
 
@@ -64,6 +67,9 @@ impl Proxy {
         if let Some(reply) = self.admit(head, context).await? {
             return Ok(Some(reply));
         }
+        if let Some(reply) = resend::resend(&self.gateway, head, context).await? {
+            return Ok(Some(reply));
+        }
         match plugins::on_request(head, context).await? {
             plugins::Step::Continue => Ok(None),
             plugins::Step::Answered(reply) => Ok(Some(reply)),
@@ -80,6 +86,16 @@ impl Proxy {
             && let Ok(identity) = self.gateway.view.by_handle(&handle).await
         {
             context.account.subject = Some(identity.caller.claims.clone());
+        }
+    }
+
+    /// A kept form that could not be sent at all is kept on: its person may try again.
+    async fn put_back(&self, context: &mut Context, refusal: &Refusal) {
+        if let (Some(form), Some(identity), Refusal::UpstreamUnreachable) =
+            (context.resent.take(), &context.identity, refusal)
+            && let Err(error) = self.gateway.kept_forms.keep(identity.caller.sub(), &form).await
+        {
+            tracing::warn!(request_id = %context.id(), %error, "a kept form is lost");
         }
     }
 
@@ -133,6 +149,10 @@ impl ProxyHttp for Proxy {
             }
             Ok(Some(reply)) => answer::send(session, context, reply).await?,
             Err(refusal) => {
+                if let Some(reply) = keep::keep(&self.gateway, session, context, &refusal).await {
+                    answer::send(session, context, reply).await?;
+                    return Ok(true);
+                }
                 self.recognise(session, context, &refusal).await;
                 answer::refuse(session, context, &refusal).await?;
             }
@@ -168,6 +188,10 @@ impl ProxyHttp for Proxy {
     ) -> pingora::Result<()> {
         if session.is_http2() && !context.life.is_long() {
             cut::receiving(end);
+        }
+        if let Some(form) = &context.resent {
+            // Again on a retry; the request's own body is complete and short.
+            *body = end.then(|| form.body.clone()).filter(|body| !body.is_empty());
         }
         context.body_received += body.as_ref().map_or(0, Bytes::len);
         let limit = context.snapshot.config.limits.body_bytes;
@@ -215,6 +239,7 @@ impl ProxyHttp for Proxy {
         context: &mut Context,
     ) -> FailToProxy {
         let refusal = refusal_of(error, context);
+        self.put_back(context, &refusal).await;
         if session.response_written().is_some() && session.is_process_shutting_down() {
             // What is still open when the gateway ends is broken off by its end: nobody's fault.
             context.account.reason = Some("shutting_down");
@@ -288,6 +313,9 @@ fn names_content_length(head: &[u8]) -> bool {
 fn refusal_of(error: &Error, context: &Context) -> Refusal {
     if context.body_too_large {
         return Refusal::BodyTooLarge;
+    }
+    if context.provider_refused {
+        return Refusal::Login(Box::new(LoginFailed::at_the_provider()));
     }
     match (error.esource(), error.etype()) {
         (_, ErrorType::HTTPStatus(413)) => Refusal::BodyTooLarge,

@@ -108,7 +108,7 @@ async fn ten_tabs_that_start_a_login_at_once_all_end_where_they_wanted_to_be() {
     let left: Vec<String> = client
         .cookie_names()
         .into_iter()
-        .filter(|name| name.starts_with("__Host-hm"))
+        .filter(|name| name.starts_with("__Host-hm-login-"))
         .collect();
     assert_eq!(left, Vec::<String>::new(), "every attempt's cookie is gone");
 }

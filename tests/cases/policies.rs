@@ -190,6 +190,7 @@ async fn a_browser_shows_a_working_panel_under_every_policy_and_complains_of_not
         let name = policy.name;
         stack.echo.on(&format!("/{name}"), page(&policy));
         violations(&browser).await;
+        browser.run("localStorage.removeItem('hivematrix-session')").await;
         browser.go(&format!("{origin}echo/{name}")).await;
         browser.find("#side-panel").await;
         assert_styled(&browser, name).await;
@@ -206,6 +207,8 @@ async fn a_browser_shows_a_working_panel_under_every_policy_and_complains_of_not
             browser.until("location.pathname === '/codex/'").await;
         } else {
             assert_works(&browser, name).await;
+            // The session's script has run, and has been told how long there is.
+            browser.until("localStorage.getItem('hivematrix-session')").await;
         }
         assert_eq!(violations(&browser).await, Vec::<String>::new(), "{name}");
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fantoccini::elements::Element;
-use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -28,6 +28,15 @@ impl Browser {
     /// # Panics
     /// If Chromium or chromedriver is not installed, or does not start.
     pub async fn start() -> Self {
+        Self::start_with(json!({})).await
+    }
+
+    /// One that keeps no cookie of any site, as people can tell their browser to.
+    pub async fn without_cookies() -> Self {
+        Self::start_with(json!({ "profile.default_content_setting_values.cookies": 2 })).await
+    }
+
+    async fn start_with(preferences: Value) -> Self {
         let chromium = find(
             &["chromium", "chromium-browser", "google-chrome", "chrome"],
             "chromium",
@@ -42,7 +51,7 @@ impl Browser {
             .env("HOME", profile.path());
         let driver = Program::start(&mut command);
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities(&chromium, &profile));
+        builder.capabilities(capabilities(&chromium, &profile, &preferences));
         let address = format!("http://127.0.0.1:{port}");
         let connect = async || builder.connect(&address).await.ok();
         let client = crate::eventually("chromedriver starts a browser", connect).await;
@@ -143,6 +152,51 @@ impl Browser {
         crate::eventually(expression, check).await;
     }
 
+    /// Where the browser looks: one of [`Browser::tabs`].
+    ///
+    /// # Panics
+    /// If the browser does not say.
+    pub async fn tab(&self) -> WindowHandle {
+        self.client.window().await.expect("a window")
+    }
+
+    /// All tabs and windows.
+    ///
+    /// # Panics
+    /// If the browser does not say.
+    pub async fn tabs(&self) -> Vec<WindowHandle> {
+        self.client.windows().await.expect("the windows")
+    }
+
+    /// Opens a tab and looks at it.
+    ///
+    /// # Panics
+    /// If the browser does not.
+    pub async fn open_tab(&self) -> WindowHandle {
+        let tab = self.client.new_window(true).await.expect("a new tab").handle;
+        self.look_at(&tab).await;
+        tab
+    }
+
+    /// Looks at another tab.
+    ///
+    /// # Panics
+    /// If it is closed.
+    pub async fn look_at(&self, tab: &WindowHandle) {
+        self.client
+            .switch_to_window(tab.clone())
+            .await
+            .expect("a tab to look at");
+    }
+
+    /// The visible text of an element.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub async fn text(&self, selector: &str) -> String {
+        self.find(selector).await.text().await.expect("an element's text")
+    }
+
     /// Resizes the window.
     ///
     /// # Panics
@@ -210,7 +264,7 @@ fn user_data(profile: &TempDir) -> String {
     format!("--user-data-dir={}", profile.path().join("profile").display())
 }
 
-fn capabilities(chromium: &std::path::Path, profile: &TempDir) -> Capabilities {
+fn capabilities(chromium: &std::path::Path, profile: &TempDir, preferences: &Value) -> Capabilities {
     let profile = user_data(profile);
     let arguments = json!([
         "--headless=new",
@@ -230,7 +284,7 @@ fn capabilities(chromium: &std::path::Path, profile: &TempDir) -> Capabilities {
     capabilities.insert("acceptInsecureCerts".into(), json!(true));
     capabilities.insert(
         "goog:chromeOptions".into(),
-        json!({ "binary": chromium, "args": arguments }),
+        json!({ "binary": chromium, "args": arguments, "prefs": preferences }),
     );
     capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     capabilities

@@ -58,6 +58,8 @@ pub struct Lifetimes {
     pub refresh_token: Duration,
     /// A browser's session at the provider: 10 h.
     pub session: Duration,
+    /// How far the clock by which tokens are made is ahead, to see what applications say to that: nothing.
+    pub clock_ahead: Duration,
 }
 
 impl Default for Lifetimes {
@@ -67,6 +69,7 @@ impl Default for Lifetimes {
             access_token: Duration::from_secs(300),
             refresh_token: Duration::from_secs(1800),
             session: Duration::from_secs(36_000),
+            clock_ahead: Duration::ZERO,
         }
     }
 }

@@ -218,7 +218,7 @@ impl Idp {
             session: &session,
             client_id: &grant.client_id,
             scope: &grant.scope,
-            now,
+            now: now + self.lifetimes.clock_ahead.as_secs(),
             lifetime: self.lifetimes.access_token.as_secs(),
         };
         let access_token = self.keys.access_token(&facts).map_err(broken)?;

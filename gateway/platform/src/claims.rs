@@ -1,6 +1,9 @@
 //! What tokens say about their bearer (platform README §3). Whether a token may be believed is decided in `token::verify`.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::permission::PermissionLevel;
 use crate::session::SessionId;
@@ -30,6 +33,19 @@ pub struct UserData {
     /// The provider's groups, as it spells them.
     #[serde(default, deserialize_with = "absent_is_empty")]
     pub groups: Vec<String>,
+}
+
+impl UserData {
+    /// Stands for the person where a browser's pages compare notes about who is signed in (platform README §6): 16
+    /// characters of base64url, the same on every gateway. It names nobody and opens nothing.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        let digest = Sha256::new()
+            .chain_update(b"hivematrix person ")
+            .chain_update(&self.sub)
+            .finalize();
+        BASE64_URL_SAFE_NO_PAD.encode(digest.get(..12).unwrap_or_default())
+    }
 }
 
 /// The Python Core writes `null` for what the provider did not tell; that is no reason to refuse somebody.

@@ -96,6 +96,7 @@ as_written! {
         attempts_per_browser: Written<Count<1, 100>>,
         attempts_per_address: Written<Count<1, 1_000_000>>,
         sessions_per_user: Written<Count<1, 10_000>>,
+        kept_form_bytes: Written<Size<0, { 16 * MIB }>>,
         rewrite_bytes: Written<Size<{ 64 * KIB }, { 64 * MIB }>>,
     }
 }

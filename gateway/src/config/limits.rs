@@ -34,6 +34,8 @@ pub struct Limits {
     pub attempts_per_address: usize,
     /// Sessions that one user may have; beyond, the oldest ends. Default 50.
     pub sessions_per_user: usize,
+    /// Bytes of a form that is kept over a login when its session had ended, 0 to keep none. Default 256 KiB.
+    pub kept_form_bytes: usize,
     /// Memory that rewriting one page may take, in bytes. Default 1 MiB; a page that needs more passes unedited.
     pub rewrite_bytes: usize,
 }
@@ -54,6 +56,7 @@ impl Default for Limits {
             attempts_per_browser: 20,
             attempts_per_address: 200,
             sessions_per_user: 50,
+            kept_form_bytes: 256 << 10,
             rewrite_bytes: 1 << 20,
         }
     }

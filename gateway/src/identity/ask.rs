@@ -141,7 +141,7 @@ impl SessionView {
         let sealed = self.store.get(&key).await?.ok_or(Refused::Unknown)?;
         let Some(session) = self.records.open::<GatewaySession>(&key, &sealed) else {
             tracing::warn!("a session record cannot be opened with the configured sealing keys");
-            return Err(Refused::Unknown);
+            return Err(Refused::Unreadable);
         };
         let claims = self.verifier.user(&session.jwt, unix_now()).await?;
         if claims.jti != session.jti || claims.user.sub != session.sub {

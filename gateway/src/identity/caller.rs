@@ -92,6 +92,9 @@ pub enum Refused {
     /// There is no such session, or not any more.
     #[error("no such session")]
     Unknown,
+    /// There is a record, and it is not one that our sealing keys open.
+    #[error("the session's record cannot be opened")]
+    Unreadable,
     /// The session's or the token's time is over.
     #[error("the session has expired")]
     Expired,
@@ -117,6 +120,7 @@ impl Refused {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Unknown => "session_unknown",
+            Self::Unreadable => "session_unreadable",
             Self::Expired => "session_expired",
             Self::Revoked => "session_revoked",
             Self::Mismatch => "session_mismatch",

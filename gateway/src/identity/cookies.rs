@@ -1,4 +1,4 @@
-//! The cookies that are the gateway's own: the session's handle and one per login attempt.
+//! The cookies that are the gateway's own: the session's handle, one per login attempt, and a count of sign-ins.
 //!
 //! Responsible for: reading them out of a request strictly, writing them for a browser, and keeping them
 //! from every backend. Not responsible for what a handle is worth (see `view`), nor for the cookies of
@@ -18,6 +18,15 @@ pub const SESSION_COOKIE: &str = "__Host-hivematrix";
 
 /// What the name of a login attempt's cookie starts with; the attempt's id follows.
 pub const ATTEMPT_PREFIX: &str = "__Host-hm-login-";
+
+/// What the name of every other cookie of ours starts with.
+const OUR_PREFIX: &str = "__Host-hm-";
+
+/// Counts how often this browser has signed in lately, so that going in circles is noticed.
+const ROUNDS_COOKIE: &str = "__Host-hm-rounds";
+
+/// How many seconds a browser's sign-ins count, from the last one.
+const ROUNDS_SECONDS: u64 = 60;
 
 /// More session cookies than this in one request are nobody's mistake.
 const MOST_SESSIONS: usize = 4;
@@ -62,10 +71,30 @@ pub fn attempt_cookies(headers: &HeaderMap) -> AttemptCookies {
     pairs(headers).filter_map(of_attempt).collect()
 }
 
+/// How often this browser has signed in within the last minute, as far as it says.
+pub fn rounds(headers: &HeaderMap) -> u8 {
+    let mut found = pairs(headers).filter(|(name, _)| *name == ROUNDS_COOKIE.as_bytes());
+    found
+        .next()
+        .and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// `Set-Cookie` that counts one more sign-in.
+pub fn count_round(headers: &HeaderMap) -> String {
+    let count = rounds(headers).saturating_add(1);
+    set(ROUNDS_COOKIE, &count.to_string(), Some(ROUNDS_SECONDS))
+}
+
+/// `Set-Cookie` that begins to count anew.
+pub fn clear_rounds() -> String {
+    set(ROUNDS_COOKIE, "", Some(0))
+}
+
 /// Whether a cookie of this name is the gateway's, in any case: backends neither see such a cookie nor set
 /// one.
 pub fn is_ours(name: impl AsRef<[u8]>) -> bool {
-    let (name, prefix) = (name.as_ref(), ATTEMPT_PREFIX.as_bytes());
+    let (name, prefix) = (name.as_ref(), OUR_PREFIX.as_bytes());
     let ours = SESSION_COOKIE.as_bytes();
     name.eq_ignore_ascii_case(ours)
         || name
@@ -186,6 +215,19 @@ mod tests {
     }
 
     #[test]
+    fn sign_ins_are_counted_and_nonsense_counts_as_none() {
+        assert_eq!(rounds(&HeaderMap::new()), 0);
+        assert_eq!(rounds(&headers(&["a=b; __Host-hm-rounds=2"])), 2);
+        assert_eq!(rounds(&headers(&["__Host-hm-rounds=-1"])), 0);
+        assert_eq!(rounds(&headers(&["__Host-hm-rounds=9999"])), 0);
+        let next = count_round(&headers(&["__Host-hm-rounds=2"]));
+        assert!(
+            next.starts_with("__Host-hm-rounds=3;") && next.ends_with("Max-Age=60"),
+            "{next}"
+        );
+    }
+
+    #[test]
     fn two_session_cookies_in_one_request_are_refused() {
         let (one, two) = (Handle::generate().encode(), Handle::generate().encode());
         let twice = format!("__Host-hivematrix={one}; a=b; __Host-hivematrix={two}");
@@ -224,6 +266,7 @@ mod tests {
             (vec!["__Host-hivematrix=x"], None),
             (vec!["__HOST-HiveMatrix=x;__Host-hm-login-abc=1.2"], None),
             (vec!["__host-HM-login-=x; s=1"], Some("s=1")),
+            (vec!["__Host-hm-rounds=2; s=1"], Some("s=1")),
             (vec!["a=__Host-hivematrix"], Some("a=__Host-hivematrix")),
             (vec!["a=b", "__Host-hivematrix=x", "c=d"], Some("a=b; c=d")),
             (vec!["a=b", "c=d"], Some("a=b; c=d")),

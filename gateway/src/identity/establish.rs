@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hivematrix_platform::{Handle, TokenError, unix_now};
+use hivematrix_platform::{Handle, unix_now};
 use tokio::time::sleep;
 
-use super::caller::{Identity, Refused};
+use super::caller::Identity;
 use super::live::Ended;
 use super::login::Login;
 use super::login_error::LoginError;
+use super::login_refusal::{refusal_of_token, refusal_of_view};
 use super::oidc::SignedIn;
 use super::record::GatewaySession;
 use super::user_sessions::UserSession;
@@ -47,6 +48,7 @@ impl Login {
             created_at: now,
             checked_at: now,
             expires_at: claims.exp.min(latest),
+            auth_time: signed_in.auth_time,
         };
         let handle = Handle::generate();
         let listed = UserSession {
@@ -104,25 +106,5 @@ impl Login {
             view.end_session(&core, session.jti, &session.jwt, Some(old), Ended::SignedOut)
                 .await;
         });
-    }
-}
-
-fn refusal_of_token(error: TokenError) -> LoginError {
-    match error {
-        TokenError::KeysUnavailable(_) => LoginError::CoreDown(error.to_string()),
-        other => LoginError::CoreRefused(format!("its token: {other}")),
-    }
-}
-
-fn refusal_of_view(refused: Refused) -> LoginError {
-    match refused {
-        Refused::StoreDown(error) => LoginError::StoreDown(error),
-        Refused::KeysDown(error) => LoginError::CoreDown(error.to_string()),
-        Refused::Unknown => LoginError::CoreRefused(
-            "its session is not in the session store; does it use the same one?".to_owned(),
-        ),
-        other @ (Refused::Expired | Refused::Revoked | Refused::Mismatch | Refused::Token(_)) => {
-            LoginError::CoreRefused(format!("its session: {other}"))
-        }
     }
 }

@@ -194,6 +194,7 @@ fn reason_of(refused: &Refused) -> Ended {
     match refused {
         Refused::Expired => Ended::Expired,
         Refused::Unknown
+        | Refused::Unreadable
         | Refused::Revoked
         | Refused::Mismatch
         | Refused::Token(_)

@@ -7,13 +7,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hivematrix_platform::{CoreClient, CoreError, Handle, SealingKeys, Store, Verifier, unix_now};
+use hivematrix_platform::{CoreClient, Handle, SealingKeys, Store, Verifier, unix_now};
 
 use super::answer::Answer;
 use super::attempts::{AddressRates, AttemptCookie, AttemptCookies};
 use super::caller::Identity;
+use super::cause::Cause;
 use super::cookies;
 use super::login_error::{LoginError, LoginFailed};
+use super::login_refusal::{proved_lately, refusal_of_core};
 use super::login_settings::LoginSettings;
 use super::marks::Marks;
 use super::oidc::Oidc;
@@ -23,6 +25,7 @@ use super::renewal::{Parts, Renewal, RenewalSettings};
 use super::return_path::ReturnPath;
 use super::user_sessions::UserSessions;
 use super::view::SessionView;
+use super::wish::Wish;
 use crate::config::{Config, Origin, Provider};
 
 /// Begins and completes logins.
@@ -162,6 +165,7 @@ impl Login {
         &self,
         origin: &Origin,
         next: &ReturnPath,
+        wish: Wish,
         browser: &AttemptCookies,
         client: Option<IpAddr>,
     ) -> Result<Begun, LoginError> {
@@ -172,12 +176,13 @@ impl Login {
         let cookie = AttemptCookie::generate(unix_now());
         let request = self
             .provider
-            .authorization_request(origin, cookie.id().encode())?;
+            .authorization_request(origin, cookie.id().encode(), wish)?;
         let open = OpenAttempt {
             secret_hash: cookie.secret_hash(),
             verifier: request.verifier,
             nonce: request.nonce,
             origin: origin.to_string(),
+            max_age: wish.max_age,
         };
         let record = AttemptRecord {
             next: next.clone(),
@@ -285,6 +290,12 @@ impl Login {
             return cookie.map(|_| None).ok_or(LoginError::AttemptUnknown);
         };
         let ours = cookie.is_some_and(|cookie| cookie.proves(&attempt.secret_hash));
+        if !ours && browser.is_empty() {
+            return Err(LoginError::explained(
+                Cause::CookiesRefused,
+                "an attempt came back without any cookie",
+            ));
+        }
         if !ours || attempt.origin != origin.to_string() {
             return Err(LoginError::AttemptForeign);
         }
@@ -300,8 +311,9 @@ impl Login {
             .issuer
             .is_some_and(|issuer| issuer != self.provider.issuer(origin))
         {
-            return Err(LoginError::IdTokenInvalid(
-                "the answer names another issuer".to_owned(),
+            return Err(LoginError::explained(
+                Cause::IssuerMismatch,
+                "the provider's answer names another issuer",
             ));
         }
         let code = answer.result.map_err(|code| LoginError::of_provider(&code))?;
@@ -309,6 +321,9 @@ impl Login {
             .provider
             .sign_in(origin, code, attempt.verifier, attempt.nonce)
             .await?;
+        if let Some(max_age) = attempt.max_age {
+            proved_lately(signed_in.auth_time, max_age)?;
+        }
         let jwt = self
             .core
             .exchange(&signed_in.access_token)
@@ -333,13 +348,5 @@ impl Login {
             Some(handle) => self.view.by_handle(&handle).await.is_ok(),
             None => false,
         }
-    }
-}
-
-fn refusal_of_core(error: CoreError) -> LoginError {
-    if error.is_outage() {
-        LoginError::CoreDown(error.to_string())
-    } else {
-        LoginError::CoreRefused(error.to_string())
     }
 }

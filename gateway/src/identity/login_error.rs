@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use hivematrix_platform::StoreError;
 
+use super::cause::Cause;
 use super::record::RecordError;
 use super::return_path::ReturnPath;
 
@@ -46,6 +47,17 @@ pub enum LoginError {
     /// The provider has ended its session while the login was under way.
     #[error("the provider has ended the session meanwhile")]
     EndedMeanwhile,
+    /// Something is not set up as it must be; trying again will not mend it.
+    #[error("{}: {detail}", cause.reason())]
+    Explained {
+        /// What.
+        cause: Cause,
+        /// How it was noticed.
+        detail: String,
+    },
+    /// The browser has signed in again and again, and every time it was sent to the login once more.
+    #[error("signing in goes in circles: {}", .0.reason())]
+    Circle(Cause),
     /// The session store did not answer.
     #[error("session store: {0}")]
     StoreDown(StoreError),
@@ -65,6 +77,20 @@ pub struct LoginFailed {
     pub next: ReturnPath,
     /// `Set-Cookie` values.
     pub set_cookies: Vec<String>,
+}
+
+impl LoginFailed {
+    /// A login that the provider did not even begin.
+    pub fn at_the_provider() -> Self {
+        Self {
+            error: LoginError::explained(
+                Cause::RedirectUri,
+                "the provider refuses the authorization request",
+            ),
+            next: ReturnPath::home(),
+            set_cookies: Vec::new(),
+        }
+    }
 }
 
 impl From<LoginFailed> for LoginError {
@@ -87,6 +113,7 @@ impl LoginError {
             Self::CoreRefused(_) => "core_refused",
             Self::SubjectMismatch => "subject_mismatch",
             Self::EndedMeanwhile => "ended_meanwhile",
+            Self::Explained { cause, .. } | Self::Circle(cause) => cause.reason(),
             Self::StoreDown(_) => "store_down",
             Self::TooManyAttempts => "too_many_attempts",
         }
@@ -105,6 +132,7 @@ impl LoginError {
             Self::CoreRefused(_) => "The sign-in service did not accept the sign-in.",
             Self::SubjectMismatch => "The sign-in could not be verified.",
             Self::EndedMeanwhile => "You were signed out while the sign-in was under way. Please try again.",
+            Self::Explained { cause, .. } | Self::Circle(cause) => cause.public(),
             Self::StoreDown(_) => "Sessions cannot be stored at the moment. Please try again in a moment.",
             Self::TooManyAttempts => {
                 "Too many sign-ins were started from this address. Please try again in a few minutes."
@@ -112,12 +140,24 @@ impl LoginError {
         }
     }
 
+    /// Something that trying again will not mend, and how it was noticed.
+    pub(super) fn explained(cause: Cause, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::Explained { cause, detail }
+    }
+
     /// Whether this is what happens when several tabs sign in at once, or an answer is sent twice: no
     /// failure if the browser is signed in by then.
     pub(super) fn is_race(&self) -> bool {
         matches!(
             self,
-            Self::ProviderError { .. } | Self::AttemptUnknown | Self::AttemptForeign
+            Self::ProviderError { .. }
+                | Self::AttemptUnknown
+                | Self::AttemptForeign
+                | Self::Explained {
+                    cause: Cause::CookiesRefused,
+                    ..
+                }
         )
     }
 
@@ -145,7 +185,7 @@ impl From<RecordError> for LoginError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Store(error) => Self::StoreDown(error),
-            RecordError::Unreadable => Self::AttemptUnknown,
+            RecordError::Unreadable => Self::explained(Cause::SealingKeysDiffer, "a record cannot be opened"),
         }
     }
 }

@@ -13,6 +13,8 @@
 //! | signing out | [`Logout`] in `logout`, what it does to the session in `ending` |
 //! | the provider says that somebody was signed out | [`ProviderLogout`] in `provider_logout`, its tokens in `logout_token`, for logins under way `marks` |
 //! | a session that is used goes on | [`Renewal`] in `renewal`, the provider's part of it in `refresh`, Core's in `renewed_token` |
+//! | forms that came too late | [`KeptForms`] |
+//! | what is known of a handle beyond its session | [`Handles`] |
 //! | what a browser carries | [`cookies`], [`ReturnPath`] |
 //! | what the store holds of ours | `record`, lists of a user's sessions in `user_sessions` |
 
@@ -22,6 +24,7 @@ mod ask;
 mod attempts;
 mod back_channel;
 mod caller;
+mod cause;
 pub mod cookies;
 mod ending;
 mod endpoints;
@@ -29,9 +32,12 @@ mod establish;
 mod feed;
 mod flight;
 mod grace;
+mod handles;
+mod kept_forms;
 mod live;
 mod login;
 mod login_error;
+mod login_refusal;
 mod login_settings;
 mod logout;
 mod logout_token;
@@ -51,13 +57,17 @@ mod tests;
 mod user_sessions;
 mod versions;
 mod view;
+mod wish;
 
 pub use hivematrix_platform::Handle;
 
 pub use attempts::{AttemptCookie, AttemptCookies, AttemptLimits};
 pub use caller::{Identity, Refused};
+pub use cause::Cause;
 pub use endpoints::CALLBACK_PATH;
 pub use grace::Graced;
+pub use handles::{Handles, KnownHandle};
+pub use kept_forms::{Keeping, KeptForm, KeptForms};
 pub use live::{Ended, LiveStream};
 pub use login::{Begun, Completed, Login};
 pub use login_error::{LoginError, LoginFailed};
@@ -68,3 +78,4 @@ pub use provider_logout::ProviderLogout;
 pub use renewal::{Renewal, RenewalSettings};
 pub use return_path::{NotLocal, ReturnPath};
 pub use view::{SessionView, ViewSettings};
+pub use wish::Wish;

@@ -5,17 +5,18 @@
 //! attempts, cookies or sessions (see `login`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier,
+    CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier,
     CoreJsonWebKeySet,
 };
 use openidconnect::{
     AccessToken, AccessTokenHash, AuthUrl, AuthorizationCode, ClaimsVerificationError, ClientId,
     ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse as _,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse as _, TokenUrl,
 };
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -24,7 +25,9 @@ use super::access_token::is_for_us;
 use super::back_channel::{BackChannel, OnBehalfOf};
 use super::endpoints::Endpoints;
 use super::login_error::LoginError;
+use super::login_refusal::{refusal_of_claims, refusal_of_exchange};
 use super::provider_keys::ProviderKeys;
+use super::wish::Wish;
 use crate::config::{Origin, Provider};
 
 /// How far the provider's clock may be ahead of ours, in seconds.
@@ -35,8 +38,8 @@ pub(super) type Client =
 
 /// The configured provider.
 pub(super) struct Oidc {
-    endpoints: Endpoints,
-    back_channel: BackChannel,
+    pub(super) endpoints: Endpoints,
+    pub(super) back_channel: BackChannel,
     keys: ProviderKeys,
 }
 
@@ -57,6 +60,8 @@ pub(super) struct SignedIn {
     pub(super) sid: Option<String>,
     /// When the provider issued the ID token, in Unix seconds.
     pub(super) issued_at: u64,
+    /// When the person proved who they are, in Unix seconds, if the provider says so.
+    pub(super) auth_time: Option<u64>,
 }
 
 /// What is taken from a verified ID token.
@@ -64,6 +69,7 @@ pub(super) struct Verified {
     pub(super) sub: String,
     sid: Option<String>,
     issued_at: u64,
+    auth_time: Option<u64>,
 }
 
 impl Oidc {
@@ -132,21 +138,28 @@ impl Oidc {
         &self,
         origin: &Origin,
         state: String,
+        wish: Wish,
     ) -> Result<AuthorizationRequest, LoginError> {
         let client = self.client(origin, &CoreJsonWebKeySet::default())?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         // `openid` is always asked for.
         let scopes = self.endpoints.settings.scopes.iter();
         let scopes = scopes.filter(|scope| *scope != "openid").cloned().map(Scope::new);
-        let (url, _, nonce) = client
+        let mut request = client
             .authorize_url(
                 CoreAuthenticationFlow::AuthorizationCode,
                 move || CsrfToken::new(state),
                 Nonce::new_random,
             )
             .add_scopes(scopes)
-            .set_pkce_challenge(challenge)
-            .url();
+            .set_pkce_challenge(challenge);
+        if wish.ask {
+            request = request.add_prompt(CoreAuthPrompt::Login);
+        }
+        if let Some(seconds) = wish.max_age {
+            request = request.set_max_age(Duration::from_secs(seconds));
+        }
+        let (url, _, nonce) = request.url();
         Ok(AuthorizationRequest {
             url: url.into(),
             nonce: nonce.secret().clone(),
@@ -172,7 +185,7 @@ impl Oidc {
             .set_pkce_verifier(PkceCodeVerifier::new(verifier))
             .request_async(&channel)
             .await
-            .map_err(refusal)?;
+            .map_err(refusal_of_exchange)?;
         let id_token = answer.id_token().ok_or_else(|| invalid("there is none"))?;
         let access_token = answer.access_token();
         let verified = self
@@ -185,6 +198,7 @@ impl Oidc {
             access_token: access_token.secret().clone(),
             refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
             id_token: id_token.to_string(),
+            auth_time: verified.auth_time,
         })
     }
 
@@ -210,9 +224,9 @@ impl Oidc {
         match check(&keys)? {
             Err(ClaimsVerificationError::SignatureVerification(_)) => {
                 let fresh = self.keys.newer_than(&keys, &self.back_channel).await?;
-                check(&fresh)?.map_err(|error| invalid(&error.to_string()))
+                check(&fresh)?.map_err(refusal_of_claims)
             }
-            answer => answer.map_err(|error| invalid(&error.to_string())),
+            answer => answer.map_err(refusal_of_claims),
         }
     }
 
@@ -248,6 +262,9 @@ impl Oidc {
             sub: claims.subject().to_string(),
             sid: sid_of(&id_token.to_string()),
             issued_at: u64::try_from(claims.issue_time().timestamp()).unwrap_or_default(),
+            auth_time: claims
+                .auth_time()
+                .and_then(|time| u64::try_from(time.timestamp()).ok()),
         })
     }
 }
@@ -269,21 +286,6 @@ pub(super) fn invalid(why: &str) -> LoginError {
 
 fn now() -> i64 {
     i64::try_from(hivematrix_platform::unix_now()).unwrap_or(i64::MAX)
-}
-
-pub(super) fn refusal<E, T>(error: RequestTokenError<E, T>) -> LoginError
-where
-    E: std::error::Error + 'static,
-    T: openidconnect::ErrorResponse + 'static,
-{
-    match error {
-        RequestTokenError::ServerResponse(answer) => LoginError::ProviderRefused(answer.to_string()),
-        RequestTokenError::Request(error) => LoginError::ProviderDown(error.to_string()),
-        RequestTokenError::Parse(error, _) => {
-            LoginError::ProviderDown(format!("its answer is unreadable at {}", error.path()))
-        }
-        RequestTokenError::Other(error) => LoginError::ProviderDown(error),
-    }
 }
 
 /// Whether the ID token vouches for the access token (`at_hash`, OpenID Connect Core §3.1.3.8). A wrong hash

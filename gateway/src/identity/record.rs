@@ -45,6 +45,9 @@ pub(super) struct GatewaySession {
     pub checked_at: u64,
     /// Unix seconds; at most the configured lifetime after `created_at`.
     pub expires_at: u64,
+    /// When the person proved who they are, in Unix seconds, if the provider said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
 }
 
 impl fmt::Debug for GatewaySession {
@@ -75,6 +78,9 @@ pub(super) struct OpenAttempt {
     pub(super) nonce: String,
     /// The public origin on which it began.
     pub(super) origin: String,
+    /// How long ago the person may have proved who they are, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_age: Option<u64>,
 }
 
 /// A record could not be had.
@@ -248,6 +254,7 @@ mod tests {
             created_at: 1,
             checked_at: 1,
             expires_at: 2,
+            auth_time: None,
         }
     }
 
@@ -257,6 +264,7 @@ mod tests {
             verifier: "verifier".into(),
             nonce: "nonce".into(),
             origin: "http://localhost:8000".into(),
+            max_age: None,
         };
         AttemptRecord {
             next: ReturnPath::parse("/codex/").unwrap(),

@@ -7,7 +7,8 @@ use openidconnect::core::CoreErrorResponseType;
 use openidconnect::{OAuth2TokenResponse as _, RefreshToken, RequestTokenError, TokenResponse as _};
 
 use super::login_error::LoginError;
-use super::oidc::{Oidc, invalid, refusal};
+use super::login_refusal::refusal_of_exchange;
+use super::oidc::{Oidc, invalid};
 use crate::config::Origin;
 
 /// What the provider gave for a refresh token.
@@ -58,7 +59,7 @@ impl Oidc {
             {
                 return Err(RefreshError::Ended(said.to_string()));
             }
-            Err(error) => return Err(refusal(error).into()),
+            Err(error) => return Err(refusal_of_exchange(error).into()),
         };
         let access_token = answer.access_token();
         if let Some(id_token) = answer.id_token() {

@@ -73,10 +73,12 @@ impl Panel {
     }
 }
 
-/// The gap's content for somebody who is signed in.
-pub(crate) fn user(name: &str) -> Fragment {
+/// The gap's content for somebody who is signed in; `tag` tells the page's scripts whom it was made for.
+pub(crate) fn user(name: &str, tag: &str) -> Fragment {
     Fragment::from(html! {
-        div class="side-panel__user" title=(name) { (label(icons::icon("user"), name)) }
+        a class="side-panel__link side-panel__user" href="/sessions" title={ (name) ": where you are signed in" } data-session-user=(tag) {
+            (label(icons::icon("user"), name))
+        }
     })
 }
 
@@ -124,6 +126,10 @@ fn layout(menu: &[MenuEntry], variant: &Variant) -> Markup {
                 }
             }
             (footer(menu, variant))
+            // There from the start, because only then screen readers hear what is put into it.
+            @if variant.scripts && variant.level.is_some() {
+                div class="side-panel__notice" id="session-notice" role="status" {}
+            }
         }
         (maud::PreEscaped("<hivematrix-content class=\"hivematrix-content\" id=\"hivematrix-content\">"))
     }

@@ -45,12 +45,13 @@ fn a_page_gets_the_contract_and_keeps_its_bytes() {
         .split(['"', ' '])
         .filter(|word| word.starts_with("/static/"))
         .collect();
-    assert_eq!(files.len(), 4, "{head}");
+    assert_eq!(files.len(), 5, "{head}");
     for (file, start) in files.iter().zip([
         "/static/js/panel-start.",
         "/static/css/global.",
         "/static/css/side-panel.",
         "/static/js/panel.",
+        "/static/js/session.",
     ]) {
         assert!(file.starts_with(start), "{file}");
     }

@@ -112,7 +112,7 @@ fn policies_in_head_and_page_are_extended_and_their_nonce_is_carried() {
     for needed in [
         "style-src https://hm.example/static/css/",
         "script-src https://hm.example/static/js/",
-        "connect-src https://hm.example/codex/api/my/settings https://hm.example/api/invalidate-cache",
+        "connect-src https://hm.example/api/session https://hm.example/codex/api/my/settings https://hm.example/api/invalidate-cache",
     ] {
         assert!(meta.contains(needed), "{meta}");
     }

@@ -73,6 +73,7 @@ impl ComposedPage {
         self.panel.version().hash(&mut hasher);
         self.address.hash(&mut hasher);
         self.caller.as_ref().map(shown_name).hash(&mut hasher);
+        self.caller.as_ref().map(Caller::sub).hash(&mut hasher);
         let preferences = self.preferences();
         preferences
             .map(|known| (known.theme.as_str(), known.color_theme.as_str()))
@@ -125,6 +126,8 @@ impl Visit for ComposedPage {
         edits.stylesheet(files.side_panel);
         edits.script(files.panel, RunScript::Deferred);
         if self.caller.is_some() {
+            edits.script(files.session, RunScript::Deferred);
+            edits.connects_to("/api/session");
             edits.connects_to("/codex/api/my/settings");
             edits.connects_to("/api/invalidate-cache");
         }
@@ -133,7 +136,7 @@ impl Visit for ComposedPage {
             self.panel = self.shared.panel(&self.menu, &self.variant);
         }
         let piece = match &self.caller {
-            Some(caller) => panel::user(shown_name(caller)),
+            Some(caller) => panel::user(shown_name(caller), &caller.claims.user.tag()),
             None => panel::sign_in(self.address.as_deref().unwrap_or("/")),
         };
         edits.body_start(self.panel.with(&piece));

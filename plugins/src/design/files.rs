@@ -22,7 +22,7 @@ type Source = (
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const SOURCES: [Source; 4] = [
+const SOURCES: [Source; 5] = [
     (
         "css",
         "global",
@@ -51,6 +51,13 @@ const SOURCES: [Source; 4] = [
         SCRIPT,
         include_str!("../../assets/js/panel.js"),
     ),
+    (
+        "js",
+        "session",
+        "js",
+        SCRIPT,
+        include_str!("../../assets/js/session.js"),
+    ),
 ];
 
 /// The hashed paths that pages link.
@@ -59,6 +66,7 @@ pub(crate) struct Files {
     pub(crate) side_panel: &'static str,
     pub(crate) panel_start: &'static str,
     pub(crate) panel: &'static str,
+    pub(crate) session: &'static str,
 }
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| SOURCES.iter().flat_map(both_names).collect());
@@ -76,6 +84,7 @@ static FILES: LazyLock<Files> = LazyLock::new(|| {
         side_panel: hashed("/static/css/side-panel.css"),
         panel_start: hashed("/static/js/panel-start.js"),
         panel: hashed("/static/js/panel.js"),
+        session: hashed("/static/js/session.js"),
     }
 });
 

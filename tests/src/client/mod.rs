@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
-use http::header::{COOKIE, HOST, LOCATION};
+use http::header::{COOKIE, HOST, LOCATION, USER_AGENT};
 use url::Url;
 
 pub use self::answer::{Answer, Streaming};
@@ -37,6 +37,8 @@ pub struct Client {
     port: u16,
     jar: Arc<Mutex<Jar>>,
     reloads: Option<Reloads>,
+    /// What it calls itself.
+    agent: Option<String>,
 }
 
 /// How a client speaks to the gateway.
@@ -66,6 +68,7 @@ impl Client {
             port: address.port(),
             jar: Arc::default(),
             reloads: None,
+            agent: None,
         }
     }
 
@@ -92,12 +95,27 @@ impl Client {
     #[must_use]
     pub fn another(&self) -> Self {
         Self {
-            http: self.http.clone(),
-            origin: self.origin.clone(),
-            wire: self.wire.clone(),
-            port: self.port,
             jar: Arc::default(),
-            reloads: self.reloads.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// This client's way to the gateway, with the cookies of another: one browser, whose requests a balancer hands to
+    /// several gateways.
+    #[must_use]
+    pub fn with_cookies_of(&self, other: &Self) -> Self {
+        Self {
+            jar: other.jar.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The same, calling itself this in `User-Agent`.
+    #[must_use]
+    pub fn named(self, agent: &str) -> Self {
+        Self {
+            agent: Some(agent.to_owned()),
+            ..self
         }
     }
 
@@ -123,6 +141,9 @@ impl Client {
         let mut request = self.http.request(method, at.clone());
         if at != url {
             request = request.header(HOST, &url[url::Position::BeforeHost..url::Position::AfterPort]);
+        }
+        if let Some(agent) = &self.agent {
+            request = request.header(USER_AGENT, agent);
         }
         let cookies = self.jar().header(&url);
         if let Some(cookies) = cookies {

@@ -34,6 +34,7 @@ use url::Url;
 pub use self::build::Builder;
 use self::build::Relays;
 pub use self::parts::{PEOPLE, Part, Person};
+pub use self::platform::AnotherCore;
 use self::platform::Platform;
 pub use self::sessions::claims;
 use crate::backend::Backend;
@@ -284,12 +285,40 @@ impl Stack {
     /// # Panics
     /// If it does not start.
     pub async fn another_gateway(&self) -> (Running, Client) {
+        self.another_gateway_with(&self.sealing, |_| {}).await
+    }
+
+    /// The keys that seal what the gateway keeps in Redis.
+    #[must_use]
+    pub fn sealing_keys(&self) -> SecretString {
+        self.sealing.clone()
+    }
+
+    /// As [`Stack::another_gateway`], with these sealing keys and a changed configuration: one that was set up wrongly.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn another_gateway_with(
+        &self,
+        sealing: &SecretString,
+        change: impl FnOnce(&mut Config),
+    ) -> (Running, Client) {
         let mut config = self.config.clone();
         config.server.listen.set_port(0);
+        change(&mut config);
         let store = build::redis_store(&self.store_url, self.patience, 0).await;
-        let gateway = build::start_gateway(config, store, &self.sealing, Registry::standard()).await;
+        let gateway = build::start_gateway(config, store, sealing, Registry::standard()).await;
         let client = Client::new(self.origin.clone(), gateway.address(), &Wire::default());
         (gateway, client)
+    }
+
+    /// Another Core on the same Redis and for the same provider, with a signing key of its own.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn another_core(&self) -> AnotherCore {
+        let store = build::redis_store(self.redis.address(), build::PATIENCE).await;
+        AnotherCore::start(store, self.platform.provider).await
     }
 
     /// Ends the gateway in good order, within its grace time.

@@ -79,6 +79,39 @@ impl Platform {
     }
 }
 
+/// A Core with a signing key of its own; ends with its value.
+pub struct AnotherCore {
+    address: SocketAddr,
+    _tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl AnotherCore {
+    pub(super) async fn start(store: Arc<dyn Store>, provider: SocketAddr) -> Self {
+        let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+        let key = SigningKey::generate("another-key").expect("an RSA key");
+        let minter = Arc::new(Minter::new(key, ISSUER));
+        let address = serve(&mut tasks, &stop, core(store, &minter, provider)).await;
+        Self {
+            address,
+            _tasks: tasks,
+            stop,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> Url {
+        http(self.address)
+    }
+}
+
+impl Drop for AnotherCore {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 impl Drop for Platform {
     fn drop(&mut self) {
         self.stop.cancel();

@@ -231,6 +231,7 @@ fn limits(written: file::Limits) -> Limits {
         attempts_per_browser: or(written.attempts_per_browser, default.attempts_per_browser),
         attempts_per_address: or(written.attempts_per_address, default.attempts_per_address),
         sessions_per_user: or(written.sessions_per_user, default.sessions_per_user),
+        kept_form_bytes: or(written.kept_form_bytes, default.kept_form_bytes),
         rewrite_bytes: or(written.rewrite_bytes, default.rewrite_bytes),
     }
 }

@@ -8,7 +8,7 @@ use hivematrix_platform::{Store as _, unix_now};
 use super::eventually;
 use super::outside::Core;
 use super::site::{Browser, Site};
-use crate::identity::{AttemptLimits, LoginError, LoginSettings, Refused};
+use crate::identity::{AttemptLimits, Cause, LoginError, LoginSettings, Refused};
 
 #[tokio::test]
 async fn whoever_signs_in_arrives_where_they_wanted_to_be() {
@@ -233,7 +233,10 @@ async fn what_is_down_is_said_to_be_down_and_what_refuses_to_refuse() {
     assert!(matches!(with(Core::Refuses).await, LoginError::CoreRefused(_)));
     assert!(matches!(
         with(Core::UsesAnotherStore).await,
-        LoginError::CoreRefused(_)
+        LoginError::Explained {
+            cause: Cause::SessionLost,
+            ..
+        }
     ));
     *site.outside.core.lock().unwrap() = Core::Works;
     *site.outside.provider_fails.lock().unwrap() = true;

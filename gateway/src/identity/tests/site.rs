@@ -100,7 +100,13 @@ impl Site {
         let next = ReturnPath::parse(next).unwrap();
         let begun = self
             .login
-            .begin(&self.origin, &next, &browser.attempts(), Some(browser.address))
+            .begin(
+                &self.origin,
+                &next,
+                crate::identity::Wish::default(),
+                &browser.attempts(),
+                Some(browser.address),
+            )
             .await?;
         browser.take(&begun.set_cookies);
         Ok(begun)

@@ -249,7 +249,7 @@ async fn a_record_that_was_not_sealed_for_this_handle_is_refused() {
         .unwrap();
     assert!(matches!(
         world.view.by_handle(&mallory).await,
-        Err(Refused::Unknown)
+        Err(Refused::Unreadable)
     ));
     world
         .store
@@ -257,7 +257,7 @@ async fn a_record_that_was_not_sealed_for_this_handle_is_refused() {
         .await
         .unwrap();
     world.feed_is_read().await;
-    assert!(matches!(world.ask(&alice).await, Err(Refused::Unknown)));
+    assert!(matches!(world.ask(&alice).await, Err(Refused::Unreadable)));
 }
 
 #[tokio::test]

@@ -82,6 +82,7 @@ impl World {
             created_at: unix_now(),
             checked_at: unix_now(),
             expires_at: unix_now() + 3600,
+            auth_time: None,
         };
         self.records
             .put_session(handle, &session, Duration::from_secs(3600))

@@ -10,6 +10,7 @@ use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::phases::local::login::caller;
+use crate::phases::local::logout;
 use crate::reply::Reply;
 use crate::snapshot::entrances;
 
@@ -21,6 +22,12 @@ pub(super) async fn answer(
 ) -> Result<Reply, Refusal> {
     let identity = match caller(gateway, head, context).await? {
         Ok(identity) => identity,
+        Err(Refusal::LoginNeeded(_)) if let Some(next) = logout::again(head) => {
+            return Ok(Reply::redirect(
+                StatusCode::SEE_OTHER,
+                &logout::login_as_somebody_else(&next),
+            ));
+        }
         Err(refusal) => return Err(refusal),
     };
     let Some(entry) = home_of(gateway, context, &identity).await else {

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use hivematrix_plugins::Intent;
-use http::StatusCode;
+use http::{StatusCode, header};
 use pingora::http::RequestHeader;
 
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
-use crate::identity::{Completed, Identity, LoginFailed, ReturnPath, cookies};
+use crate::identity::{Cause, Completed, Identity, LoginError, LoginFailed, ReturnPath, Wish, cookies};
 use crate::phases::credentials::{Credentials, credentials, refusal};
 use crate::reply::Reply;
+
+/// A browser that has signed in so often within a minute, and still has to sign in, goes in circles.
+const MOST_ROUNDS: u8 = 3;
 
 /// Who is signed in, by cookie only: our own doors know no bearer.
 pub(super) async fn caller(
@@ -29,7 +32,8 @@ pub(super) async fn caller(
     Ok(found)
 }
 
-/// `GET /login?next=`: starts an attempt, for navigations only; who is signed in goes straight on.
+/// `GET /login?next=`: starts an attempt, for navigations only; who is signed in goes straight on, unless the query
+/// wishes for more ([`Wish`]).
 pub(super) async fn begin(
     gateway: &Gateway,
     head: &RequestHeader,
@@ -43,18 +47,28 @@ pub(super) async fn begin(
         context.intent = Intent::Other;
         return Err(Refusal::LoginNeeded("background_login"));
     }
+    let wish = Wish::of(head.uri.query().unwrap_or_default());
     match caller(gateway, head, context).await {
+        Ok(Ok(_)) if wish.wants_a_new_session() => {}
         Ok(Ok(_)) => return Ok(Reply::redirect(StatusCode::SEE_OTHER, next.as_str())),
         Ok(Err(Refusal::IdentityDown(down))) => return Err(Refusal::IdentityDown(down)),
         // Two session cookies, or one that is worth nothing: a new login replaces what there is.
         Ok(Err(_)) | Err(_) => {}
+    }
+    if let Some(cause) = circle(gateway, head).await {
+        return Err(Refusal::Login(Box::new(LoginFailed {
+            error: LoginError::Circle(cause),
+            next,
+            // Who tries again is let through once more.
+            set_cookies: vec![cookies::clear_rounds()],
+        })));
     }
     let snapshot = context.snapshot.clone();
     let origin = snapshot.origin(context.origin).ok_or(Refusal::Misdirected)?;
     let attempts = cookies::attempt_cookies(&head.headers);
     let begun = match gateway
         .login
-        .begin(origin, &next, &attempts, context.client)
+        .begin(origin, &next, wish, &attempts, context.client)
         .await
     {
         Ok(begun) => begun,
@@ -87,14 +101,43 @@ pub(super) async fn complete(
         .map_err(|failed| Refusal::Login(Box::new(failed)))?;
     let Completed {
         next,
-        set_cookies,
+        mut set_cookies,
         identity,
     } = completed;
     if let Some(identity) = identity {
+        set_cookies.push(cookies::count_round(&head.headers));
         tracing::info!(request_id = %context.id(), user = identity.caller.sub(), "signed in");
         context.account.subject = Some(identity.caller.claims.clone());
+        remember(gateway, head, context, &identity).await;
     }
     Ok(Reply::redirect(StatusCode::SEE_OTHER, next.as_str()).with_cookies(set_cookies))
+}
+
+/// What outlives the session. Without it the session is as good, only less is known of it later.
+async fn remember(gateway: &Gateway, head: &RequestHeader, context: &Context, identity: &Identity) {
+    let agent = head.headers.get(header::USER_AGENT);
+    let agent = agent.map_or_else(Default::default, |agent| {
+        String::from_utf8_lossy(agent.as_bytes())
+    });
+    let Some(handle) = identity.handle() else { return };
+    let remembered = gateway
+        .handles
+        .remember(&handle, identity.caller.sub(), &agent, context.client);
+    if let Err(error) = remembered.await {
+        tracing::warn!(request_id = %context.id(), %error, "what is known of a new session could not be kept");
+    }
+}
+
+/// Why this browser is here again, if it has been here too often.
+async fn circle(gateway: &Gateway, head: &RequestHeader) -> Option<Cause> {
+    if cookies::rounds(&head.headers) < MOST_ROUNDS {
+        return None;
+    }
+    let refused = match cookies::session_handle(&head.headers) {
+        Ok(Some(handle)) => Some(gateway.view.by_handle(&handle).await.err()?),
+        Ok(None) | Err(_) => None,
+    };
+    Cause::of_circle(refused.as_ref())
 }
 
 /// A login is begun by a person who goes somewhere, never by a script, an image or a prefetch.
@@ -108,7 +151,7 @@ fn navigates(intent: Intent, head: &RequestHeader) -> bool {
 }
 
 /// A query parameter, decoded; the first if there are several.
-fn parameter(head: &RequestHeader, name: &str) -> Option<String> {
+pub(super) fn parameter(head: &RequestHeader, name: &str) -> Option<String> {
     form_urlencoded::parse(head.uri.query()?.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())

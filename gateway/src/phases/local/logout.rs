@@ -9,9 +9,9 @@ use pingora::http::RequestHeader;
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
-use crate::identity::cookies;
+use crate::identity::{ReturnPath, cookies};
 use crate::phases::credentials::refuse_cross_site;
-use crate::phases::local::login::caller;
+use crate::phases::local::login::{caller, parameter};
 use crate::reply::Reply;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -43,7 +43,22 @@ pub(super) async fn ask(
     })
 }
 
-/// Acts. Who has no session is told the same as who had one.
+/// What the provider gives back to us when somebody signs out only to sign in as somebody else: the path follows.
+const AGAIN: &str = "again:";
+
+/// Where somebody wanted to go who comes back signed out, to sign in as somebody else.
+pub(super) fn again(head: &RequestHeader) -> Option<ReturnPath> {
+    ReturnPath::parse(parameter(head, "state")?.strip_prefix(AGAIN)?)
+}
+
+/// Where the login begins that asks anew who somebody is.
+pub(super) fn login_as_somebody_else(next: &ReturnPath) -> String {
+    let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
+    format!("/login?prompt=login&next={next}")
+}
+
+/// Acts. Who has no session is told the same as who had one. With `?again=<path>` a login follows that asks anew, and
+/// leads to the path.
 pub(super) async fn act(
     gateway: &Gateway,
     head: &RequestHeader,
@@ -63,8 +78,18 @@ pub(super) async fn act(
         tracing::info!(request_id = %context.id(), core = ended.at_core, store = ended.in_store, "signed out");
         location = location.or(ended.location);
     }
-    let location = location.unwrap_or_else(|| "/".to_owned());
+    let again = parameter(head, "again").and_then(|path| ReturnPath::parse(&path));
+    let location = match (location, again) {
+        (Some(location), Some(next)) => {
+            // The provider hands `state` back (OpenID Connect RP-Initiated Logout §2).
+            let state = format!("{AGAIN}{next}");
+            let state: String = form_urlencoded::byte_serialize(state.as_bytes()).collect();
+            format!("{location}&state={state}")
+        }
+        (None, Some(next)) => login_as_somebody_else(&next),
+        (location, None) => location.unwrap_or_else(|| "/".to_owned()),
+    };
     Ok(Reply::redirect(StatusCode::SEE_OTHER, &location)
         .with(CLEAR_SITE_DATA, "\"cache\", \"cookies\", \"storage\"")
-        .with_cookies(vec![cookies::clear_session()]))
+        .with_cookies(vec![cookies::clear_session(), cookies::clear_rounds()]))
 }

@@ -5,9 +5,11 @@ mod backchannel;
 mod body;
 mod health;
 mod home;
+mod kept_form;
 mod login;
 mod logout;
 mod preferences;
+mod session;
 
 use std::pin::Pin;
 
@@ -45,6 +47,9 @@ pub(crate) async fn answer(
         "/logout" => ("logout", reads || posts, "GET, HEAD, POST"),
         "/backchannel-logout" => ("backchannel_logout", posts, "POST"),
         "/health" => ("health", reads, READ),
+        "/sessions/signed-in" => ("signed-in", reads, READ),
+        "/sessions/form" => ("kept-form", reads || posts, "GET, HEAD, POST"),
+        "/api/session" => ("session", reads, READ),
         "/api/invalidate-cache" => ("preferences", posts, "POST"),
         "/favicon.ico" => ("sign", reads, READ),
         _ if path.starts_with("/static/") => ("static", reads, READ),
@@ -65,7 +70,7 @@ pub(crate) async fn answer(
             .await
             .map(Some);
     }
-    if !matches!(door, "static" | "health" | "sign") {
+    if !matches!(door, "static" | "health" | "sign" | "session") {
         gateway
             .limiter
             .address(context.client, &context.snapshot.config.limits)?;
@@ -79,6 +84,10 @@ pub(crate) async fn answer(
         "logout" if posts => Box::pin(logout::act(gateway, head, context)),
         "logout" => Box::pin(logout::ask(gateway, head, context)),
         "health" => Box::pin(health::answer(gateway)),
+        "signed-in" => Box::pin(session::signed_in(gateway, head, context)),
+        "kept-form" if posts => Box::pin(kept_form::discard(gateway, head, context)),
+        "kept-form" => Box::pin(kept_form::show(gateway, head, context)),
+        "session" => Box::pin(session::state(gateway, head, context)),
         "preferences" => Box::pin(preferences::forget(gateway, head, context)),
         "sign" => return Ok(Some(assets::sign())),
         _ => {
