@@ -73,6 +73,10 @@ impl Store for CountingStore {
         self.inner.expire(key, ttl).await
     }
 
+    async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.inner.keys(prefix, limit).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
     }

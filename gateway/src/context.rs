@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hivematrix_plugins::{Intent, Visits};
 use http::StatusCode;
+use pingora::{Error, ErrorType};
 
 use crate::conclude::Account;
 use crate::edited::EditedBody;
@@ -135,18 +136,27 @@ impl Context {
         self.account.id()
     }
 
-    /// Whether the provider answers a login of ours with 400, because it may not even tell us why (RFC 6749 §4.1.2.1):
-    /// it does not know the client, or not the redirect URI.
-    pub(crate) fn is_refused_by_provider(&self, status: StatusCode) -> bool {
+    /// Refuses on the provider's behalf where it answers a login of ours with 400, because it may not even tell us why
+    /// (RFC 6749 §4.1.2.1): it does not know the client, or not the redirect URI.
+    ///
+    /// # Errors
+    /// Then.
+    pub(crate) fn refuse_for_provider(&mut self, status: StatusCode) -> pingora::Result<()> {
         let Some(Target::Provider { path_and_query }) = &self.target else {
-            return false;
+            return Ok(());
         };
         let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
         let ours = &self.snapshot.config.provider.client_id;
-        status == StatusCode::BAD_REQUEST
+        self.provider_refused = status == StatusCode::BAD_REQUEST
             && path.ends_with("/protocol/openid-connect/auth")
             && self.intent.is_navigation()
             && form_urlencoded::parse(query.as_bytes())
-                .any(|(name, value)| name == "client_id" && value == *ours)
+                .any(|(name, value)| name == "client_id" && value == *ours);
+        if self.provider_refused {
+            return Err(
+                Error::explain(ErrorType::HTTPStatus(400), "the provider refuses our login").into_up(),
+            );
+        }
+        Ok(())
     }
 }

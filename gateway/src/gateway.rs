@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::health::Health;
 use crate::identity::{
-    Handles, KeptForms, Login, Logout, ProviderLogout, Renewal, RenewalSettings, SessionView, ViewSettings,
+    Directory, Handles, KeptForms, Login, Logout, Presence, ProviderLogout, Renewal, RenewalSettings,
+    SessionView, ViewSettings,
 };
 use crate::metrics::Metrics;
 use crate::phases::limit::Limiter;
@@ -34,6 +35,8 @@ pub(crate) struct Gateway {
     pub(crate) logout: Logout,
     pub(crate) provider_logout: ProviderLogout,
     pub(crate) renewal: Arc<Renewal>,
+    pub(crate) directory: Directory,
+    pub(crate) presence: Presence,
     pub(crate) handles: Handles,
     pub(crate) kept_forms: KeptForms,
     pub(crate) preferences: Arc<CodexPreferences>,
@@ -192,7 +195,7 @@ impl Builder {
         )
         .map_err(|error| StartError::Other(error.to_string()))?;
         let logout = Logout::new(&config, store.clone(), sealing.clone(), core, view.clone());
-        let around = Around::open(&config, &store, &sealing);
+        let around = Around::open(&config, &store, &sealing, &view)?;
         Ok(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
             health: Health::new(store, view.clone()),
@@ -205,6 +208,8 @@ impl Builder {
             provider_logout: login.provider_logout(&config.server.public_origins),
             login,
             logout,
+            directory: around.directory,
+            presence: around.presence,
             handles: around.handles,
             kept_forms: around.kept_forms,
             preferences,
@@ -272,20 +277,37 @@ impl Running {
     }
 }
 
-/// What there is around sessions: whose they were, and forms that came too late for them.
+/// What there is around sessions: who has them, when they were used, and forms that came too late for them.
 struct Around {
+    directory: Directory,
+    presence: Presence,
     handles: Handles,
     kept_forms: KeptForms,
 }
 
 impl Around {
-    fn open(config: &Config, store: &Arc<dyn Store>, sealing: &Arc<SealingKeys>) -> Self {
+    fn open(
+        config: &Config,
+        store: &Arc<dyn Store>,
+        sealing: &Arc<SealingKeys>,
+        view: &Arc<SessionView>,
+    ) -> Result<Self, StartError> {
         let (store, sealing) = (|| store.clone(), || sealing.clone());
         let lifetime = config.sessions.lifetime;
-        Self {
+        let directory = Directory::new(
+            config.provider.clone(),
+            store(),
+            sealing(),
+            view.clone(),
+            lifetime,
+        )
+        .map_err(|error| StartError::Other(error.to_string()))?;
+        Ok(Self {
+            directory,
+            presence: Presence::new(store(), sealing(), lifetime),
             handles: Handles::new(store(), sealing(), lifetime),
             kept_forms: KeptForms::new(store(), sealing()),
-        }
+        })
     }
 }
 

@@ -7,6 +7,7 @@ pub mod identity;
 
 mod admin;
 mod answer;
+mod audit;
 mod conclude;
 mod context;
 mod cut;

@@ -44,6 +44,7 @@ mod login_attempts;
 mod login_causes;
 mod logout;
 mod looks;
+mod my_sessions;
 mod outages;
 mod paths;
 mod plugin_rules;

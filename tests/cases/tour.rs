@@ -6,7 +6,7 @@ use hivematrix_tests::{Browser, Part, Stack};
 use crate::browser::sign_in;
 
 /// The name and the path of pages that an address alone leads to, for an administrator.
-const PAGES: [(&str, &str); 26] = [
+const PAGES: [(&str, &str); 29] = [
     ("codex", "codex/"),
     ("codex-nothing-found", "codex/companies?search=zzzz"),
     ("codex-new-company", "codex/companies/new"),
@@ -32,6 +32,9 @@ const PAGES: [(&str, &str); 26] = [
     ("helm-no-log-lines", "helm/logs?level=CRITICAL"),
     ("not-found", "nothing/"),
     ("logout", "logout"),
+    ("sessions", "sessions"),
+    ("everyone", "sessions/everyone"),
+    ("kept-forms", "sessions/form"),
     (
         "provider-logout",
         "keycloak/realms/hivematrix/protocol/openid-connect/logout",

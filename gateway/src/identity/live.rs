@@ -119,6 +119,8 @@ pub(super) struct Line {
     checks: AtomicU32,
     /// The same caller's lines behind doors that not everybody may pass.
     doors: Mutex<Vec<Arc<Line>>>,
+    /// When a request of the caller was noted last, in Unix seconds.
+    seen: AtomicU64,
 }
 
 impl Line {
@@ -141,6 +143,7 @@ impl Line {
             registering: Mutex::default(),
             checks: AtomicU32::new(0),
             doors: Mutex::default(),
+            seen: AtomicU64::new(0),
         })
     }
 
@@ -179,6 +182,12 @@ impl Line {
     /// The store's keys it depends on.
     fn keys(&self) -> impl Iterator<Item = Arc<str>> {
         std::iter::once(self.session_key()).chain(self.own_key.clone())
+    }
+
+    /// Whether a request at `now` is to be noted: the first one, and from then on one every so many seconds.
+    pub(super) fn is_seen_again(&self, now: u64, every: u64) -> bool {
+        let last = self.seen.load(SeqCst);
+        now >= last.saturating_add(every) && self.seen.compare_exchange(last, now, SeqCst, SeqCst).is_ok()
     }
 
     /// Unix seconds, as last confirmed.

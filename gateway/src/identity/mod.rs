@@ -14,7 +14,8 @@
 //! | the provider says that somebody was signed out | [`ProviderLogout`] in `provider_logout`, its tokens in `logout_token`, for logins under way `marks` |
 //! | a session that is used goes on | [`Renewal`] in `renewal`, the provider's part of it in `refresh`, Core's in `renewed_token` |
 //! | forms that came too late | [`KeptForms`] |
-//! | what is known of a handle beyond its session | [`Handles`] |
+//! | what is known of a handle beyond its session | [`Handles`], last use in `presence` |
+//! | who has which sessions | [`Directory`] in `directory`, the provider's side in `provider_end` |
 //! | what a browser carries | [`cookies`], [`ReturnPath`] |
 //! | what the store holds of ours | `record`, lists of a user's sessions in `user_sessions` |
 
@@ -26,6 +27,8 @@ mod back_channel;
 mod caller;
 mod cause;
 pub mod cookies;
+mod device;
+mod directory;
 mod ending;
 mod endpoints;
 mod establish;
@@ -44,6 +47,8 @@ mod logout_token;
 mod marks;
 mod notice;
 mod oidc;
+mod presence;
+mod provider_end;
 mod provider_keys;
 mod provider_logout;
 mod record;
@@ -64,6 +69,7 @@ pub use hivematrix_platform::Handle;
 pub use attempts::{AttemptCookie, AttemptCookies, AttemptLimits};
 pub use caller::{Identity, Refused};
 pub use cause::Cause;
+pub use directory::{Directory, Listed, Person, Search};
 pub use endpoints::CALLBACK_PATH;
 pub use grace::Graced;
 pub use handles::{Handles, KnownHandle};
@@ -74,6 +80,7 @@ pub use login_error::{LoginError, LoginFailed};
 pub use login_settings::LoginSettings;
 pub use logout::{Logout, SignedOut};
 pub use logout_token::LogoutRefused;
+pub use presence::Presence;
 pub use provider_logout::ProviderLogout;
 pub use renewal::{Renewal, RenewalSettings};
 pub use return_path::{NotLocal, ReturnPath};

@@ -46,6 +46,7 @@ pub(crate) async fn authenticate(
             context.grace = grace;
             context.account.graced = grace.is_some();
             gateway.limiter.user(identity.caller.sub(), limits)?;
+            gateway.presence.note(&identity, context.client);
             context.account.subject = Some(identity.caller.claims.clone());
             context.identity = Some(identity);
             Ok(())

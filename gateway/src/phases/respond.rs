@@ -60,10 +60,7 @@ pub(crate) async fn respond(
 }
 
 async fn tidy(request: &RequestHeader, parts: &mut Parts, context: &mut Context) -> pingora::Result<()> {
-    if context.is_refused_by_provider(parts.status) {
-        context.provider_refused = true;
-        return Err(Error::explain(ErrorType::HTTPStatus(400), "the provider refuses our login").into_up());
-    }
+    context.refuse_for_provider(parts.status)?;
     let found = Found::in_head(&parts.headers);
     if found.connection {
         remove_nominated(&mut parts.headers);

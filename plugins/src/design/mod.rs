@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 pub use files::{asset, assets};
 pub(crate) use files::{files, version};
-pub use page::standalone_page;
+pub use page::{standalone_page, wide_page};
 
 /// A file of the design system.
 #[derive(Clone, Debug)]

@@ -9,6 +9,23 @@ use super::files;
 /// it has been escaped by `maud`.
 #[must_use]
 pub fn standalone_page(title: &str, body: Markup) -> String {
+    let body = html! {
+        main class="standalone__main card" {
+            p class="standalone__brand" { "HiveMatrix" }
+            h1 class="standalone__title" { (title) }
+            (body)
+        }
+    };
+    document(title, Some("standalone"), body)
+}
+
+/// A page with room for tables. `body` brings its own heading.
+#[must_use]
+pub fn wide_page(title: &str, body: Markup) -> String {
+    document(title, None, html! { main class="container" { (body) } })
+}
+
+fn document(title: &str, class: Option<&str>, body: Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -19,13 +36,7 @@ pub fn standalone_page(title: &str, body: Markup) -> String {
                 title { (title) " \u{b7} HiveMatrix" }
                 link rel="stylesheet" href=(files().global);
             }
-            body class="standalone" {
-                main class="standalone__main card" {
-                    p class="standalone__brand" { "HiveMatrix" }
-                    h1 class="standalone__title" { (title) }
-                    (body)
-                }
-            }
+            body class=[class] { (body) }
         }
     }
     .into_string()

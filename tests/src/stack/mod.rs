@@ -318,7 +318,7 @@ impl Stack {
     /// If it does not start.
     pub async fn another_core(&self) -> AnotherCore {
         let store = build::redis_store(self.redis.address(), build::PATIENCE).await;
-        AnotherCore::start(store, self.platform.provider).await
+        AnotherCore::start(store, self.platform.provider, &self.config.provider.realm).await
     }
 
     /// Ends the gateway in good order, within its grace time.

@@ -87,11 +87,11 @@ pub struct AnotherCore {
 }
 
 impl AnotherCore {
-    pub(super) async fn start(store: Arc<dyn Store>, provider: SocketAddr) -> Self {
+    pub(super) async fn start(store: Arc<dyn Store>, provider: SocketAddr, realm: &str) -> Self {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let key = SigningKey::generate("another-key").expect("an RSA key");
         let minter = Arc::new(Minter::new(key, ISSUER));
-        let address = serve(&mut tasks, &stop, core(store, &minter, provider)).await;
+        let address = serve(&mut tasks, &stop, core(store, &minter, provider, realm)).await;
         Self {
             address,
             _tasks: tasks,

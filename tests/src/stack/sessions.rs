@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hivematrix_platform::{SessionId, SessionRecord};
+use hivematrix_platform::{Handle, SealingKeys, SessionId, SessionRecord};
+use secrecy::ExposeSecret as _;
 
 use super::{Stack, platform};
 use crate::client::Client;
@@ -84,6 +85,36 @@ impl Stack {
         record.revoked = true;
         let json = serde_json::to_string(&record).expect("JSON");
         self.redis.set_keeping_ttl(&session.key(), &json).await;
+    }
+
+    /// Lets a client's login be this much older than it is, as far as it was a proof of who somebody is.
+    ///
+    /// # Panics
+    /// If the client is not signed in.
+    pub async fn age_login(&self, client: &Client, seconds: u64) {
+        let handle = client.cookie("__Host-hivematrix").expect("a session's cookie");
+        let key = Handle::parse(&handle).expect("a handle").key();
+        let keys = SealingKeys::from_base64(self.sealing.expose_secret()).expect("sealing keys");
+        let mut redis = self.redis.client();
+        let sealed: Vec<u8> = redis::cmd("GET")
+            .arg(&key)
+            .query_async(&mut redis)
+            .await
+            .expect("GET");
+        let plain = keys
+            .open(key.as_bytes(), &sealed)
+            .expect("a record of the gateway's");
+        let mut record: serde_json::Value = serde_json::from_slice(&plain).expect("JSON");
+        let proved = record["auth_time"].as_u64().expect("a moment");
+        record["auth_time"] = (proved - seconds).into();
+        let sealed = keys.seal(key.as_bytes(), record.to_string().as_bytes());
+        redis::cmd("SET")
+            .arg(&key)
+            .arg(sealed)
+            .arg("KEEPTTL")
+            .query_async::<()>(&mut redis)
+            .await
+            .expect("SET");
     }
 
     /// Core's private key, for tokens that Core would not make.

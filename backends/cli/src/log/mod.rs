@@ -93,5 +93,7 @@ fn asked_for() -> Result<Option<EnvFilter>, Failure> {
 
 fn usual(least: Level) -> EnvFilter {
     // Ours are all targets that begin with "hivematrix". In the order of levels ERROR is the smallest.
-    EnvFilter::new(format!("{},hivematrix={least}", least.min(Level::WARN)))
+    // The audit log is written in any case.
+    let (others, audit) = (least.min(Level::WARN), least.max(Level::INFO));
+    EnvFilter::new(format!("{others},hivematrix={least},hivematrix::audit={audit}"))
 }

@@ -83,6 +83,9 @@ impl Store for Switched {
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
         self.on()?.expire(key, ttl).await
     }
+    async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.on()?.keys(prefix, limit).await
+    }
     async fn ping(&self) -> Result<(), StoreError> {
         self.on()?.ping().await
     }

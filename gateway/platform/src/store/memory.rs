@@ -288,6 +288,12 @@ impl Store for MemoryStore {
         Ok(true)
     }
 
+    async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let entries = self.shared.lock();
+        let matching = entries.by_key.keys().filter(|key| key.starts_with(prefix));
+        Ok(matching.take(limit).map(|key| key.to_string()).collect())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -90,6 +90,10 @@ pub trait Store: Send + Sync + 'static {
     /// Lets an existing key live for `ttl` from now; whether there was one.
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError>;
 
+    /// The keys that begin with `prefix` (letters, digits, colons), in no order, `limit` at most. Looks through everything there is:
+    /// for what people seldom ask for.
+    async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError>;
+
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 

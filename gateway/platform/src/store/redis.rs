@@ -1,6 +1,7 @@
 //! A [`Store`] in Redis (6.2 or later): the one that gateway, our Core and the Python Core share. Commands go over `link.rs`, the
 //! announcements of changes come over `tracking.rs`, which also follows the master where Sentinels name it (`masters.rs`). Keys and formats are the callers'.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const REPLACE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call(
 
 /// The same, with another time to live.
 const REPLACE_FOR: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0";
+
+/// Keys that Redis looks at in one step of a search.
+const SCANNED: usize = 1000;
 
 /// Pause between two looks at a Redis that is just starting.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -250,6 +254,27 @@ impl Store for RedisStore {
 
     async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, StoreError> {
         self.query(redis::cmd("PEXPIRE").arg(key).arg(millis(ttl))).await
+    }
+
+    async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let pattern = format!("{prefix}*");
+        // The same key may come more than once (SCAN's guarantees).
+        let mut found = BTreeSet::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(SCANNED);
+            let (next, keys): (u64, Vec<String>) = self.query(&scan).await?;
+            found.extend(keys);
+            cursor = next;
+            if cursor == 0 || found.len() >= limit {
+                return Ok(found.into_iter().take(limit).collect());
+            }
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

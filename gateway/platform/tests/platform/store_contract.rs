@@ -39,6 +39,7 @@ contract! {
     of_many_that_replace_one_wins,
     replace_for_compares_and_sets_the_time_to_live,
     expire_prolongs_and_shortens_what_exists,
+    keys_are_found_by_their_prefix,
     the_store_answers_a_ping,
     changes_of_sessions_are_announced_to_every_subscriber,
     expiry_is_announced,
@@ -264,6 +265,21 @@ async fn expiry_is_announced(store: Arc<impl Store>) {
     // Nobody touches the key in the meantime.
     assert_eq!(next_key(&mut changes).await, "session:a");
     assert_eq!(store.get("session:a").await.unwrap(), None);
+}
+
+async fn keys_are_found_by_their_prefix(store: Arc<impl Store>) {
+    for number in 0..2500 {
+        store.put(&format!("hm:x:{number}"), b"1", MINUTE).await.unwrap();
+    }
+    store.put("hm:y:1", b"1", MINUTE).await.unwrap();
+    let mut found = store.keys("hm:x:", 10_000).await.unwrap();
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), 2500);
+    assert!(found.iter().all(|key| key.starts_with("hm:x:")));
+    assert_eq!(store.keys("hm:y:", 10_000).await.unwrap(), ["hm:y:1"]);
+    assert_eq!(store.keys("hm:x:", 10).await.unwrap().len(), 10);
+    assert!(store.keys("nothing:", 10).await.unwrap().is_empty());
 }
 
 async fn other_keys_are_not_announced(store: Arc<impl Store>) {

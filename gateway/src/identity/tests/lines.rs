@@ -11,6 +11,15 @@ fn line() -> Arc<Line> {
 }
 
 #[test]
+fn uses_are_noted_once_in_a_while() {
+    let line = line();
+    let noted: Vec<bool> = [100, 100, 159, 160, 161, 300]
+        .map(|now| line.is_seen_again(now, 60))
+        .into();
+    assert_eq!(noted, [true, false, false, true, false, true]);
+}
+
+#[test]
 fn a_line_is_known_by_its_session_and_its_handle_while_it_has_streams() {
     let streams = LiveStreams::default();
     let line = line();

@@ -187,6 +187,11 @@ impl Store for Disturbed {
         Ok(found)
     }
 
+    async fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.answer()?;
+        self.values.keys(prefix, limit).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.answer()
     }

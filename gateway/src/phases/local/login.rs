@@ -120,10 +120,14 @@ async fn remember(gateway: &Gateway, head: &RequestHeader, context: &Context, id
         String::from_utf8_lossy(agent.as_bytes())
     });
     let Some(handle) = identity.handle() else { return };
-    let remembered = gateway
-        .handles
-        .remember(&handle, identity.caller.sub(), &agent, context.client);
-    if let Err(error) = remembered.await {
+    let user = &identity.caller.claims.user;
+    let (handle, person) = tokio::join!(
+        gateway
+            .handles
+            .remember(&handle, &user.sub, &agent, context.client),
+        gateway.directory.remember(user),
+    );
+    if let Err(error) = handle.and(person) {
         tracing::warn!(request_id = %context.id(), %error, "what is known of a new session could not be kept");
     }
 }

@@ -3,6 +3,7 @@
 mod assets;
 mod backchannel;
 mod body;
+mod everyone;
 mod health;
 mod home;
 mod kept_form;
@@ -10,6 +11,7 @@ mod login;
 mod logout;
 mod preferences;
 mod session;
+mod sessions;
 
 use std::pin::Pin;
 
@@ -47,6 +49,8 @@ pub(crate) async fn answer(
         "/logout" => ("logout", reads || posts, "GET, HEAD, POST"),
         "/backchannel-logout" => ("backchannel_logout", posts, "POST"),
         "/health" => ("health", reads, READ),
+        "/sessions" => ("sessions", reads || posts, "GET, HEAD, POST"),
+        "/sessions/everyone" => ("everyone", reads || posts, "GET, HEAD, POST"),
         "/sessions/signed-in" => ("signed-in", reads, READ),
         "/sessions/form" => ("kept-form", reads || posts, "GET, HEAD, POST"),
         "/api/session" => ("session", reads, READ),
@@ -84,6 +88,10 @@ pub(crate) async fn answer(
         "logout" if posts => Box::pin(logout::act(gateway, head, context)),
         "logout" => Box::pin(logout::ask(gateway, head, context)),
         "health" => Box::pin(health::answer(gateway)),
+        "sessions" if posts => Box::pin(sessions::end(gateway, head, context)),
+        "sessions" => Box::pin(sessions::show(gateway, head, context)),
+        "everyone" if posts => Box::pin(everyone::end(gateway, head, context)),
+        "everyone" => Box::pin(everyone::show(gateway, head, context)),
         "signed-in" => Box::pin(session::signed_in(gateway, head, context)),
         "kept-form" if posts => Box::pin(kept_form::discard(gateway, head, context)),
         "kept-form" => Box::pin(kept_form::show(gateway, head, context)),
