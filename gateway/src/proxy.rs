@@ -22,7 +22,7 @@ use crate::phases::arrive::Connection;
 use crate::phases::credentials::Credentials;
 use crate::phases::{
     arrive, authenticate, authorize, credentials, forward, keep, local, plugins, provider, resend, respond,
-    rewrite, route,
+    rewrite, route, trailers,
 };
 use crate::reply::Reply;
 
@@ -217,7 +217,7 @@ impl ProxyHttp for Proxy {
         trailers: &mut HeaderMap,
         _context: &mut Context,
     ) -> pingora::Result<Option<Bytes>> {
-        respond::trailers(trailers);
+        trailers::trailers(trailers);
         Ok(None)
     }
 

@@ -18,3 +18,4 @@ pub(crate) mod resend;
 pub(crate) mod respond;
 pub(crate) mod rewrite;
 pub(crate) mod route;
+pub(crate) mod trailers;

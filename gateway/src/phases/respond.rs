@@ -13,27 +13,10 @@ use crate::config::{Origin, Provider};
 use crate::context::{Context, Life, Target};
 use crate::cut;
 use crate::edited::EditedBody;
-use crate::headers::{CORRELATION_ID, SESSION_CHECK, is_reserved};
+use crate::headers::{CORRELATION_ID, FOR_THE_ORIGIN, HOP_BY_HOP, SESSION_CHECK};
 use crate::phases::cookie::{CookiePath, confine_cookie};
 use crate::phases::location::Locations;
 use crate::snapshot::Route;
-
-/// What speaks for the whole origin and is not a backend's to say (security rules, "Answers").
-const FOR_THE_ORIGIN: [&str; 5] = [
-    "alt-svc",
-    "clear-site-data",
-    "public-key-pins",
-    "public-key-pins-report-only",
-    "strict-transport-security",
-];
-
-/// Between us and the backend only (RFC 9110 §7.6.1). Transfer-Encoding and Upgrade are the proxy's.
-const HOP_BY_HOP: [&str; 4] = [
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-connection",
-];
 
 /// Runs the phase.
 ///
@@ -233,35 +216,6 @@ fn public_location(headers: &HeaderMap, provider: &Provider, origin: Option<&Ori
     })
 }
 
-/// Trailers say something about the body; what belongs into a head is dropped (RFC 9110 §6.5.1).
-pub(crate) fn trailers(trailers: &mut HeaderMap) {
-    let forbidden: Vec<HeaderName> = trailers
-        .keys()
-        .filter(|name| belongs_into_head(name))
-        .cloned()
-        .collect();
-    for name in forbidden {
-        trailers.remove(name);
-    }
-}
-
-fn belongs_into_head(name: &HeaderName) -> bool {
-    const HEAD_ONLY: [HeaderName; 8] = [
-        header::SET_COOKIE,
-        header::LOCATION,
-        header::CONTENT_LENGTH,
-        header::CONTENT_TYPE,
-        header::CONTENT_ENCODING,
-        header::TRANSFER_ENCODING,
-        header::CACHE_CONTROL,
-        header::CONTENT_SECURITY_POLICY,
-    ];
-    HEAD_ONLY.contains(name)
-        || is_reserved(name)
-        || FOR_THE_ORIGIN.contains(&name.as_str())
-        || HOP_BY_HOP.contains(&name.as_str())
-}
-
 fn confine_cookies(headers: &mut HeaderMap, prefix: &str, path: CookiePath) -> pingora::Result<()> {
     if !headers.contains_key(header::SET_COOKIE) {
         return Ok(());
@@ -372,31 +326,4 @@ fn is_html(headers: &HeaderMap) -> bool {
             .is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
             || value.starts_with(b"application/xhtml")
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reserved_names_are_dropped_from_trailers() {
-        let mut map = HeaderMap::new();
-        for name in [
-            "grpc-status",
-            "set-cookie",
-            "x-forwarded-for",
-            "clear-site-data",
-            "x_y",
-        ] {
-            map.insert(
-                HeaderName::from_bytes(name.as_bytes()).expect("valid"),
-                HeaderValue::from_static("0"),
-            );
-        }
-        trailers(&mut map);
-        assert_eq!(
-            map.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
-            ["grpc-status"]
-        );
-    }
 }
