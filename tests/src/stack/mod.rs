@@ -317,7 +317,7 @@ impl Stack {
     /// # Panics
     /// If it does not start.
     pub async fn another_core(&self) -> AnotherCore {
-        let store = build::redis_store(self.redis.address(), build::PATIENCE).await;
+        let store = build::redis_store(&self.redis.url(), self.patience, 0).await;
         AnotherCore::start(store, self.platform.provider, &self.config.provider.realm).await
     }
 
