@@ -56,6 +56,7 @@ mod reload;
 mod renewal;
 mod revocation;
 mod routing;
+mod second_provider;
 mod service_calls;
 mod stream;
 mod streaming;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hivematrix_backends::core::{CoreSettings, RingPlace, router};
+use hivematrix_backends::core::{CoreSettings, ProviderAt, RingPlace, router};
 use hivematrix_backends::kit;
 use hivematrix_gateway::config::{Config, EmbeddedCore as Settings, KeyRingPlace};
 use hivematrix_gateway::{Builder, open_store, sealing_keys};
@@ -63,7 +63,13 @@ impl EmbeddedCore {
         let core = router(CoreSettings {
             store: Arc::clone(&store),
             keys,
-            userinfo_url: userinfo(&config.provider.backend_url, &config.provider.realm)?,
+            provider: match &config.provider.issuer {
+                Some(issuer) => ProviderAt::Issuer {
+                    issuer: issuer.clone(),
+                    client_secret: config.provider.client_secret.clone(),
+                },
+                None => userinfo(&config.provider.backend_url, &config.provider.realm)?.into(),
+            },
             client_id: config.provider.client_id.clone(),
             secrets: secrets(settings, secret)?,
             legacy_callers: settings.legacy_callers.clone(),

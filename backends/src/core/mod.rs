@@ -5,6 +5,7 @@
 //! is no login and no logout page here, and no token is ever read from a URL.
 
 mod answer;
+mod endpoints;
 mod keys;
 mod presented;
 mod provider;
@@ -23,7 +24,8 @@ use axum::{Json, Router};
 use hivematrix_platform::{ServiceName, Sessions, Store};
 use http::header::CACHE_CONTROL;
 use secrecy::SecretString;
-use url::Url;
+
+pub use endpoints::ProviderAt;
 
 use crate::kit::Health;
 pub use keys::Keys;
@@ -40,8 +42,8 @@ pub struct CoreSettings {
     /// What signs tokens and verifies them. The issuer is the only one that is accepted; all published keys verify, so that
     /// a key can be changed without ending a session. Exchanged while Core runs by [`follow`].
     pub keys: Arc<Keys>,
-    /// The identity provider's userinfo endpoint, on the back channel.
-    pub userinfo_url: Url,
+    /// Where the identity provider is, on the back channel.
+    pub provider: ProviderAt,
     /// Our client at the identity provider: access tokens must have been issued to it (`azp`) or for it (`aud`).
     pub client_id: String,
     /// The secret by which each service proves itself when it asks for a service token. Empty ones prove nothing.
@@ -79,7 +81,7 @@ pub fn router(settings: CoreSettings) -> Router {
         sessions: Sessions::new(Arc::clone(&settings.store)),
         store: settings.store,
         keys: settings.keys,
-        provider: Provider::new(settings.http, settings.userinfo_url, settings.client_id),
+        provider: Provider::new(settings.http, settings.provider, settings.client_id),
         callers: service_token::Callers {
             secrets: settings.secrets,
             legacy: settings.legacy_callers.into_iter().collect::<HashSet<_>>(),

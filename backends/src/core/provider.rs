@@ -1,7 +1,7 @@
 //! What the identity provider says about whoever holds an access token.
 //!
-//! Responsible for: asking userinfo over the back channel, and that the token was issued to us. Not responsible
-//! for: sessions.
+//! Responsible for: asking userinfo over the back channel, and that the token was issued to us: by its own claims, or, where it
+//! is opaque, by what the provider's introspection endpoint says. Not responsible for: sessions.
 
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hivematrix_platform::{PermissionLevel, UserData};
 use http::StatusCode;
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use url::Url;
 
 use super::answer::Failure;
+use super::endpoints::{Directory, Introspector, ProviderAt};
 
 /// How long the provider may take for the whole answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,7 +25,7 @@ const ANSWER_LIMIT: usize = 256 * 1024;
 /// The identity provider as Core sees it.
 pub(super) struct Provider {
     http: reqwest::Client,
-    userinfo_url: Url,
+    directory: Directory,
     client_id: String,
 }
 
@@ -33,26 +35,47 @@ pub(super) struct Provider {
 struct AccessClaims {
     sub: Option<String>,
     azp: Option<String>,
+    /// In place of `azp` in tokens after RFC 9068.
+    client_id: Option<String>,
     #[serde(default)]
-    aud: Audience,
+    aud: OneOrMany,
     typ: Option<String>,
 }
 
+/// What the provider says of an opaque token (RFC 7662 §2.2).
+#[derive(Deserialize)]
+struct Introspection {
+    active: bool,
+    client_id: Option<String>,
+    sub: Option<String>,
+}
+
+/// A list that some providers write without its brackets if there is one entry.
 #[derive(Default, Deserialize)]
 #[serde(untagged)]
-enum Audience {
+enum OneOrMany {
     #[default]
     Nobody,
     One(String),
     Many(Vec<String>),
 }
 
-impl Audience {
+impl OneOrMany {
     fn contains(&self, client: &str) -> bool {
         match self {
             Self::Nobody => false,
             Self::One(one) => one == client,
             Self::Many(many) => many.iter().any(|one| one == client),
+        }
+    }
+}
+
+impl From<OneOrMany> for Vec<String> {
+    fn from(list: OneOrMany) -> Self {
+        match list {
+            OneOrMany::Nobody => Self::new(),
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
         }
     }
 }
@@ -63,14 +86,14 @@ struct UserInfo {
     name: Option<String>,
     email: Option<String>,
     preferred_username: Option<String>,
-    groups: Option<Vec<String>>,
+    groups: Option<OneOrMany>,
 }
 
 impl Provider {
-    pub(super) fn new(http: reqwest::Client, userinfo_url: Url, client_id: String) -> Self {
+    pub(super) fn new(http: reqwest::Client, at: ProviderAt, client_id: String) -> Self {
         Self {
+            directory: Directory::new(http.clone(), at),
             http,
-            userinfo_url,
             client_id,
         }
     }
@@ -81,24 +104,17 @@ impl Provider {
     /// 401 if the token is not the provider's, not for us, or about somebody else than userinfo is; 502 if the
     /// provider is down or answers nonsense.
     pub(super) async fn person(&self, access_token: &str) -> Result<UserData, Failure> {
-        let claims = claims(access_token).ok_or_else(|| refused("malformed"))?;
-        // An ID token or a refresh token is no access token, whoever would take it for one.
-        if claims
-            .typ
-            .as_deref()
-            .is_some_and(|typ| !typ.eq_ignore_ascii_case("bearer"))
-        {
-            return Err(refused("not_an_access_token"));
-        }
-        let issued_to_us = claims.azp.as_deref() == Some(self.client_id.as_str());
-        if !issued_to_us && !claims.aud.contains(&self.client_id) {
-            return Err(refused("not_for_us"));
-        }
-        let info = self.userinfo(access_token).await?;
-        if claims.sub.as_deref() != Some(info.sub.as_str()) || info.sub.is_empty() {
+        let endpoints = self.directory.endpoints().await?;
+        let sub = match (claims(access_token), endpoints.introspector()) {
+            (Some(claims), _) => self.issued_to_us(claims)?,
+            (None, Some(endpoint)) => self.introspected(&endpoint, access_token).await?,
+            (None, None) => return Err(refused("malformed")),
+        };
+        let info = self.userinfo(&endpoints.userinfo_endpoint, access_token).await?;
+        if sub != info.sub || info.sub.is_empty() {
             return Err(refused("subject_mismatch"));
         }
-        let groups = info.groups.unwrap_or_default();
+        let groups: Vec<String> = info.groups.unwrap_or_default().into();
         Ok(UserData {
             permission_level: PermissionLevel::from_groups(&groups),
             sub: info.sub,
@@ -109,34 +125,85 @@ impl Provider {
         })
     }
 
-    async fn userinfo(&self, access_token: &str) -> Result<UserInfo, Failure> {
-        let request = self
-            .http
-            .get(self.userinfo_url.clone())
-            .bearer_auth(access_token)
-            .timeout(TIMEOUT);
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| down("unreachable", error.without_url()))?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(refused("userinfo")),
-            status => return Err(down("status", status)),
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| down("body", error.without_url()))?
+    /// Whom a token that speaks for itself is about, if it was issued to us.
+    fn issued_to_us(&self, claims: AccessClaims) -> Result<String, Failure> {
+        // An ID token or a refresh token is no access token, whoever would take it for one.
+        if claims
+            .typ
+            .as_deref()
+            .is_some_and(|typ| !typ.eq_ignore_ascii_case("bearer"))
         {
-            if body.len() + chunk.len() > ANSWER_LIMIT {
-                return Err(down("body", "larger than the limit"));
-            }
-            body.extend_from_slice(&chunk);
+            return Err(refused("not_an_access_token"));
         }
+        let party = claims.azp.or(claims.client_id);
+        if party.as_deref() != Some(self.client_id.as_str()) && !claims.aud.contains(&self.client_id) {
+            return Err(refused("not_for_us"));
+        }
+        claims.sub.ok_or_else(|| refused("malformed"))
+    }
+
+    /// Whom an opaque token is about, if it is good and was issued to us.
+    async fn introspected(&self, endpoint: &Introspector, access_token: &str) -> Result<String, Failure> {
+        let Some(secret) = self.directory.client_secret().map(ExposeSecret::expose_secret) else {
+            return Err(refused("malformed"));
+        };
+        let mut form = vec![("token", access_token), ("token_type_hint", "access_token")];
+        let mut request = self.http.post(endpoint.url.clone());
+        if endpoint.secret_in_body {
+            form.extend([("client_id", self.client_id.as_str()), ("client_secret", secret)]);
+        } else {
+            // Encoded first (RFC 6749 §2.3.1).
+            let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            request = request.basic_auth(encoded(&self.client_id), Some(encoded(secret)));
+        }
+        let body = read(request.form(&form), |status| down("introspection", status)).await?;
+        let said: Introspection = serde_json::from_slice(&body).map_err(|error| down("malformed", error))?;
+        if !said.active {
+            return Err(refused("inactive"));
+        }
+        if said.client_id.as_deref() != Some(self.client_id.as_str()) {
+            return Err(refused("not_for_us"));
+        }
+        said.sub.ok_or_else(|| refused("malformed"))
+    }
+
+    async fn userinfo(&self, url: &Url, access_token: &str) -> Result<UserInfo, Failure> {
+        let request = self.http.get(url.clone()).bearer_auth(access_token);
+        let body = read(request, |_| refused("userinfo")).await?;
         serde_json::from_slice(&body).map_err(|error| down("malformed", error))
     }
+}
+
+/// The provider's answer, if it is one: in time, of a sensible size, and 200.
+///
+/// # Errors
+/// What `refusal` makes of 401 and 403; 502 for everything else.
+pub(super) async fn read(
+    request: reqwest::RequestBuilder,
+    refusal: impl Fn(StatusCode) -> Failure,
+) -> Result<Vec<u8>, Failure> {
+    let mut response = request
+        .timeout(TIMEOUT)
+        .send()
+        .await
+        .map_err(|error| down("unreachable", error.without_url()))?;
+    match response.status() {
+        StatusCode::OK => {}
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Err(refusal(status)),
+        status => return Err(down("status", status)),
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| down("body", error.without_url()))?
+    {
+        if body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(down("body", "larger than the limit"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn claims(token: &str) -> Option<AccessClaims> {
@@ -154,7 +221,7 @@ fn refused(reason: &'static str) -> Failure {
     Failure::unauthorized("Invalid access token")
 }
 
-fn down(reason: &'static str, cause: impl std::fmt::Display) -> Failure {
+pub(super) fn down(reason: &'static str, cause: impl std::fmt::Display) -> Failure {
     tracing::warn!(reason, %cause, "the identity provider did not answer as it should");
     Failure::new(StatusCode::BAD_GATEWAY, "Identity provider unavailable")
 }

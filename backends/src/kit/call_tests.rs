@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::testing::{Running, client, key, run};
 use super::{ANSWER_LIMIT, Auth, CallError, Caller, Services};
-use crate::core::{CoreSettings, Keys, router};
+use crate::core::{CoreSettings, Keys, ProviderAt, router};
 
 const SECRET: &str = "template's secret";
 
@@ -73,7 +73,7 @@ impl World {
         let core = router(CoreSettings {
             store: Arc::new(MemoryStore::default()),
             keys: Keys::new(minter.clone()),
-            userinfo_url: "http://127.0.0.1:9/".parse().unwrap(),
+            provider: ProviderAt::UserInfo("http://127.0.0.1:9/".parse().unwrap()),
             client_id: "core-client".to_owned(),
             secrets: HashMap::from([(name("template"), SECRET.to_owned().into())]),
             legacy_callers: Vec::new(),

@@ -24,7 +24,7 @@ use super::read::{
 use super::redis::RedisUrl;
 use super::server::Origin;
 use super::service::{Composed, LogFormat, Outage};
-use super::value::{AdminListen, HttpUrl, InstanceName, RulePath, StoreKind};
+use super::value::{AdminListen, HttpUrl, InstanceName, Issuer, RulePath, StoreKind};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -146,6 +146,7 @@ as_written! {
 as_written! {
     /// `[provider]`
     struct Provider, "[provider]" {
+        issuer: Written<Issuer>,
         public_path: Written<RulePath>,
         backend_url: Written<HttpUrl>,
         identity_origin: Written<Origin>,

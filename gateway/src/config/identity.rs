@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::redis::Redis;
-use super::server::Origin;
+use super::server::{InvalidOrigin, Origin};
 
 /// Sessions and where they are kept. `[sessions]`
 #[derive(Clone, Debug)]
@@ -96,6 +96,10 @@ pub enum SealingKeysSource {
 /// The identity provider (OpenID Connect; Keycloak or the development one). `[provider]`
 #[derive(Clone, Debug)]
 pub struct Provider {
+    /// The issuer of a provider that is no Keycloak behind this gateway: its addresses are discovered there (OpenID Connect
+    /// Discovery 1.0), browsers go to it directly, and `public_path`, `backend_url`, `identity_origin` and `realm` follow from
+    /// it or mean nothing. Default none.
+    pub issuer: Option<String>,
     /// Where it stands on its public origin: `/keycloak`, without a slash at the end; empty for the root of an
     /// `identity_origin`. Default `/keycloak`.
     pub public_path: String,
@@ -118,6 +122,7 @@ impl Provider {
     #[must_use]
     pub fn new(backend_url: Url, client_secret: SecretString) -> Self {
         Self {
+            issuer: None,
             public_path: DEFAULT_PUBLIC_PATH.to_owned(),
             backend_url,
             identity_origin: None,
@@ -126,6 +131,21 @@ impl Provider {
             client_secret,
             scopes: default_scopes(),
         }
+    }
+
+    /// Any OpenID Connect provider, by its issuer (which is compared to the letter), with the platform's client id.
+    ///
+    /// # Errors
+    /// If the issuer is no http or https URL with a host.
+    pub fn discovered(issuer: &str, client_secret: SecretString) -> Result<Self, InvalidOrigin> {
+        let url = Url::parse(issuer).map_err(|_| InvalidOrigin::Malformed)?;
+        let origin = Origin::parse(&url.origin().ascii_serialization())?;
+        Ok(Self {
+            issuer: Some(issuer.to_owned()),
+            public_path: url.path().trim_end_matches('/').to_owned(),
+            identity_origin: Some(origin),
+            ..Self::new(url, client_secret)
+        })
     }
 
     /// Where browsers that use `origin` find the provider: `https://host/keycloak`.
@@ -266,6 +286,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
     };
     let provider = |config: &super::Config| {
         let Provider {
+            issuer,
             public_path,
             backend_url,
             identity_origin,
@@ -276,6 +297,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
         } = config.provider.clone();
         let secret = client_secret.expose_secret().to_owned();
         (
+            issuer,
             public_path,
             backend_url,
             identity_origin,

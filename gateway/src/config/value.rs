@@ -128,6 +128,23 @@ pub(super) fn problem_of(url: &Url) -> Option<&'static str> {
     }
 }
 
+/// The issuer of an identity provider, kept to the letter: it is compared so (OpenID Connect Discovery 1.0 §4.3).
+#[derive(Clone, Debug)]
+pub(super) struct Issuer(pub(super) String);
+
+impl Leaf for Issuer {
+    const EXPECTED: &'static str = "the address of an identity provider, such as \"https://id.example.com\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let HttpUrl(url) = HttpUrl::from_text(text)?;
+        let local = url.host_str().is_some_and(super::server::is_loopback_host);
+        if url.scheme() == "http" && !local {
+            return Err("an identity provider elsewhere is reached by https".to_owned());
+        }
+        Ok(Self(text.trim().to_owned()))
+    }
+}
+
 impl Leaf for ServiceName {
     const EXPECTED: &'static str = "a service name: up to 50 of a-z, 0-9, \"_\" and \"-\"";
 

@@ -13,6 +13,9 @@ use serde::Deserialize;
 struct Audience {
     #[serde(default)]
     azp: Option<String>,
+    /// In place of `azp` in tokens after RFC 9068.
+    #[serde(default)]
+    client_id: Option<String>,
     #[serde(default)]
     aud: OneOrMany,
 }
@@ -51,7 +54,7 @@ pub(super) fn is_for_us(token: &str, client_id: &str, bound: bool) -> Result<(),
         OneOrMany::One(one) => one == client_id,
         OneOrMany::Many(many) => many.iter().any(|one| one == client_id),
     };
-    match audience.azp {
+    match audience.azp.or(audience.client_id) {
         Some(party) if party == client_id => Ok(()),
         None if named => Ok(()),
         Some(_) | None => Err("the access token is for another client"),
@@ -82,6 +85,14 @@ mod tests {
             (serde_json::json!({"aud": ["other"]}), false),
             (serde_json::json!({}), false),
             (serde_json::json!({"aud": 7}), false),
+            (
+                serde_json::json!({"client_id": "core-client", "aud": "https://api"}),
+                true,
+            ),
+            (
+                serde_json::json!({"client_id": "other", "aud": "core-client"}),
+                false,
+            ),
         ] {
             assert_eq!(
                 is_for_us(&token(&claims), "core-client", true).is_ok(),

@@ -3,12 +3,17 @@
 //! Responsible for: which address browsers use, which one the gateway uses, and what the provider is told
 //! about the former when the latter is used. Not responsible for calling any of them.
 //!
-//! The provider's public address is also its issuer, and differs from the one the gateway reaches it at.
-//! Discovery would mix the two up, so nothing is discovered.
+//! The public address of a Keycloak behind this gateway is also its issuer, and differs from the one the gateway reaches it
+//! at. Discovery would mix the two up, so there nothing is discovered; other providers are known by nothing else (`discovery`).
+
+use std::sync::Arc;
 
 use openidconnect::core::CoreIdToken;
-use openidconnect::{ClientId, EndSessionUrl, LogoutRequest, PostLogoutRedirectUrl};
+use openidconnect::{AuthType, ClientId, EndSessionUrl, LogoutRequest, PostLogoutRedirectUrl};
 
+use super::back_channel::BackChannel;
+use super::discovery::{Discovery, Metadata};
+use super::login_error::LoginError;
 use crate::config::{Origin, Provider};
 
 /// Where the provider sends the browser back to, below the public origin.
@@ -18,15 +23,43 @@ pub const CALLBACK_PATH: &str = "/keycloak-callback";
 #[derive(Clone)]
 pub(super) struct Endpoints {
     pub(super) settings: Provider,
+    discovery: Option<Arc<Discovery>>,
 }
 
 impl Endpoints {
     pub(super) fn new(settings: Provider) -> Self {
-        Self { settings }
+        let discovery = settings
+            .issuer
+            .clone()
+            .map(|issuer| Arc::new(Discovery::new(issuer)));
+        Self { settings, discovery }
+    }
+
+    /// Sees to it that the addresses are known; to be awaited before any of them is asked for.
+    ///
+    /// # Errors
+    /// [`LoginError::ProviderDown`].
+    pub(super) async fn ready(&self, back_channel: &BackChannel) -> Result<(), LoginError> {
+        match &self.discovery {
+            Some(discovery) => discovery.refresh(back_channel).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether this is another provider than a Keycloak behind the gateway.
+    pub(super) fn is_discovered(&self) -> bool {
+        self.discovery.is_some()
+    }
+
+    fn discovered(&self) -> Option<Arc<Metadata>> {
+        self.discovery.as_ref()?.known()
     }
 
     /// The provider's issuer for browsers that use `origin`.
     pub(super) fn issuer(&self, origin: &Origin) -> String {
+        if let Some(discovery) = &self.discovery {
+            return discovery.issuer().to_owned();
+        }
         format!(
             "{}/realms/{}",
             self.settings.public_base(origin),
@@ -34,13 +67,43 @@ impl Endpoints {
         )
     }
 
-    /// One of its endpoints, for browsers that use `origin`.
-    pub(super) fn public(&self, origin: &Origin, name: &str) -> String {
+    /// Where browsers that use `origin` sign in.
+    pub(super) fn authorization(&self, origin: &Origin) -> String {
+        match self.discovered() {
+            Some(known) => known.authorization_endpoint.clone(),
+            None => self.public(origin, "auth"),
+        }
+    }
+
+    /// Where the gateway redeems codes and refresh tokens.
+    pub(super) fn token(&self) -> String {
+        match self.discovered() {
+            Some(known) => known.token_endpoint.clone(),
+            None => self.backend("token"),
+        }
+    }
+
+    /// Where its keys are.
+    pub(super) fn keys(&self) -> String {
+        match self.discovered() {
+            Some(known) => known.jwks_uri.clone(),
+            None => self.backend("certs"),
+        }
+    }
+
+    /// How the gateway proves itself there.
+    pub(super) fn auth_type(&self) -> AuthType {
+        self.discovered()
+            .map_or(AuthType::BasicAuth, |known| known.auth_type())
+    }
+
+    /// One of Keycloak's endpoints, for browsers that use `origin`.
+    fn public(&self, origin: &Origin, name: &str) -> String {
         format!("{}/protocol/openid-connect/{name}", self.issuer(origin))
     }
 
-    /// One of its endpoints, for the gateway.
-    pub(super) fn backend(&self, name: &str) -> String {
+    /// One of Keycloak's endpoints, for the gateway.
+    fn backend(&self, name: &str) -> String {
         let base = self.settings.backend_url.as_str().trim_end_matches('/');
         format!(
             "{base}/realms/{}/protocol/openid-connect/{name}",
@@ -54,9 +117,13 @@ impl Endpoints {
     }
 
     /// Where the browser goes so that the provider ends its own session too; it comes back to `<origin>/`.
-    /// Without the hint the provider asks before it does.
+    /// Without the hint the provider asks before it does. `None` if it has no such endpoint, or is not known (yet).
     pub(super) fn end_session(&self, origin: &Origin, id_token: Option<&str>) -> Option<String> {
-        let end = EndSessionUrl::new(self.public(origin, "logout")).ok()?;
+        let address = match &self.discovery {
+            Some(discovery) => discovery.known()?.end_session_endpoint.clone()?,
+            None => self.public(origin, "logout"),
+        };
+        let end = EndSessionUrl::new(address).ok()?;
         let back = PostLogoutRedirectUrl::new(format!("{origin}/")).ok()?;
         let request = LogoutRequest::from(end)
             .set_client_id(ClientId::new(self.settings.client_id.clone()))
@@ -71,6 +138,10 @@ impl Endpoints {
 
     /// What the provider is told about its public address.
     pub(super) fn forwarded(&self, origin: &Origin) -> Forwarded {
+        // A provider elsewhere is asked at its public address, and no proxy's word is needed.
+        if self.discovery.is_some() {
+            return Forwarded::default();
+        }
         let origin = self.settings.identity_origin.as_ref().unwrap_or(origin);
         Forwarded {
             proto: origin.scheme.as_str(),
@@ -83,6 +154,7 @@ impl Endpoints {
 
 /// What a proxy says of the public address, so that the provider issues tokens in that name even where it is
 /// not configured with a fixed one.
+#[derive(Default)]
 pub(super) struct Forwarded {
     pub(super) proto: &'static str,
     pub(super) host: String,

@@ -172,6 +172,7 @@ impl Login {
         if !self.rates.admit(client) {
             return Err(LoginError::TooManyAttempts);
         }
+        self.provider.ready().await?;
         let limits = &self.settings.attempts;
         let cookie = AttemptCookie::generate(unix_now());
         let request = self

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hivematrix_platform::{CoreClient, Handle, SealingKeys, Store};
 
+use super::back_channel::BackChannel;
 use super::caller::Refused;
 use super::endpoints::Endpoints;
 use super::live::Ended;
@@ -18,6 +19,8 @@ use crate::config::{Config, Origin, Provider};
 /// Ends sessions.
 pub struct Logout {
     endpoints: Endpoints,
+    /// For the provider's addresses, where they must be discovered. Without it there is no way to its own logout.
+    back_channel: Option<BackChannel>,
     core: Arc<CoreClient>,
     view: Arc<SessionView>,
     records: Records,
@@ -58,6 +61,7 @@ impl Logout {
     ) -> Self {
         Self {
             endpoints: Endpoints::new(provider),
+            back_channel: BackChannel::new().ok(),
             core,
             view,
             records: Records::new(store, sealing),
@@ -70,6 +74,11 @@ impl Logout {
     /// # Errors
     /// [`Refused`] with [`Refused::is_outage`]: nobody can tell which session it is, so none was ended.
     pub async fn end(&self, origin: &Origin, handle: &Handle) -> Result<SignedOut, Refused> {
+        if let Some(back_channel) = &self.back_channel
+            && let Err(error) = self.endpoints.ready(back_channel).await
+        {
+            tracing::warn!(%error, "the provider's own session cannot be ended");
+        }
         let (session, token, id_token) = match self.records.session(handle).await {
             Ok(Some(session)) => (session.jti, session.jwt, Some(session.id_token)),
             Err(RecordError::Store(error)) => match self.view.remembered(handle) {

@@ -9,7 +9,7 @@
 //! | who is this, and still? | [`SessionView`] in `view`, asking in `ask`, changes in `feed`, freshness in `versions` |
 //! | whom to admit while nobody can tell | [`Graced`] in `grace` |
 //! | streams that must end with their session | [`LiveStream`] in `live` |
-//! | signing in | [`Login`] in `login`, its last step in `establish`; attempts in `attempts`, the provider in `oidc` and `endpoints` |
+//! | signing in | [`Login`] in `login`, its last step in `establish`; attempts in `attempts`, the provider in `oidc`, `endpoints` and `discovery` |
 //! | signing out | [`Logout`] in `logout`, what it does to the session in `ending` |
 //! | the provider says that somebody was signed out | [`ProviderLogout`] in `provider_logout`, its tokens in `logout_token`, for logins under way `marks` |
 //! | a session that is used goes on | [`Renewal`] in `renewal`, the provider's part of it in `refresh`, Core's in `renewed_token` |
@@ -29,6 +29,7 @@ mod cause;
 pub mod cookies;
 mod device;
 mod directory;
+mod discovery;
 mod ending;
 mod endpoints;
 mod establish;

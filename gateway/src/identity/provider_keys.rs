@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::back_channel::BackChannel;
+use super::endpoints::Endpoints;
 use super::login_error::LoginError;
 
 /// Not more often than this are the keys fetched, however many tokens fit none of them.
@@ -22,7 +23,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The provider's current keys.
 pub(super) struct ProviderKeys {
-    url: String,
+    endpoints: Endpoints,
     current: ArcSwap<CoreJsonWebKeySet>,
     last: Mutex<Option<Fetch>>,
 }
@@ -34,9 +35,9 @@ struct Fetch {
 }
 
 impl ProviderKeys {
-    pub(super) fn new(url: String) -> Self {
+    pub(super) fn new(endpoints: Endpoints) -> Self {
         Self {
-            url,
+            endpoints,
             current: ArcSwap::default(),
             last: Mutex::new(None),
         }
@@ -80,8 +81,9 @@ impl ProviderKeys {
 
     async fn fetch(&self, back_channel: &BackChannel) -> Result<CoreJsonWebKeySet, LoginError> {
         let down = |why: String| LoginError::ProviderDown(format!("its keys: {why}"));
+        self.endpoints.ready(back_channel).await?;
         let answer = back_channel
-            .get(&self.url)
+            .get(&self.endpoints.keys())
             .await
             .map_err(|error| down(error.to_string()))?;
         if answer.status() != http::StatusCode::OK {
@@ -95,6 +97,7 @@ impl ProviderKeys {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::config::Provider;
     use axum::http::StatusCode;
     use axum::{Json, Router, routing::get};
     use serde_json::json;
@@ -114,11 +117,12 @@ mod tests {
             }
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/certs", listener.local_addr().unwrap());
-        let router = Router::new().route("/certs", get(answer));
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let endpoints = Endpoints::new(Provider::new(url.parse().unwrap(), "secret".into()));
+        let router = Router::new().route("/realms/hivematrix/protocol/openid-connect/certs", get(answer));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         (
-            Arc::new(ProviderKeys::new(url)),
+            Arc::new(ProviderKeys::new(endpoints)),
             asked,
             Arc::new(BackChannel::new().unwrap()),
         )

@@ -46,6 +46,7 @@ impl Oidc {
         refresh_token: String,
         sub: &str,
     ) -> Result<Refreshed, RefreshError> {
+        self.ready().await?;
         let client = self.client(origin, &self.keys())?;
         let channel = self.on_behalf_of(origin);
         let answer = client

@@ -12,8 +12,9 @@ use crate::phases::path::{CanonicalPath, under};
 
 /// Whether a path is the provider's door at all, open or not.
 pub(crate) fn knocks(path: &CanonicalPath, provider: &Provider) -> bool {
+    let doors = [provider.public_path.as_str(), "/realms", "/resources"];
     path.readings().any(|reading| {
-        [provider.public_path.as_str(), "/realms", "/resources"]
+        doors
             .iter()
             // At the root of an origin of its own it has no path here; every path would be below it.
             .filter(|door| !door.is_empty())

@@ -132,8 +132,9 @@ fn the_example_with_every_key_in_it_loads_and_its_defaults_are_the_defaults() {
         &base.path().join("tls/redis-client-key.pem"),
         &made.signing_key.serialize_pem(),
     );
-    // Certificates are for rediss:// only.
+    // Certificates are for rediss:// only; and another kind of provider excludes what else is said of one.
     let text = uncommented()
+        .replace("issuer = \"https://id.example.com\"\n", "")
         .replace("http://localhost:8000", "https://localhost:8000")
         .replace("\"redis://", "\"rediss://");
     let full =

@@ -103,6 +103,41 @@ fn a_provider_with_an_address_of_its_own_gets_an_origin_of_its_own() {
 }
 
 #[test]
+fn a_provider_that_is_named_by_its_issuer_needs_nothing_else_and_uses_nothing_else() {
+    let issuer = "[provider]\nissuer = \"https://id.example.com/tenant/\"";
+    let config = parse(&MINIMAL.replace("[provider]", issuer), &environment()).unwrap();
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
+    let provider = &config.provider;
+    assert_eq!(
+        provider.issuer.as_deref(),
+        Some("https://id.example.com/tenant/"),
+        "to the letter"
+    );
+    assert_eq!(
+        provider.identity_origin.as_ref().unwrap().to_string(),
+        "https://id.example.com"
+    );
+    let more = format!("{issuer}\nrealm = \"other\"\nbackend_url = \"http://localhost:8080\"");
+    let warned = parse(&MINIMAL.replace("[provider]", &more), &environment())
+        .unwrap()
+        .warnings;
+    assert_eq!(
+        warned
+            .iter()
+            .filter(|problem| problem.message.starts_with("not used"))
+            .count(),
+        2,
+        "{warned}"
+    );
+    let ours = MINIMAL.replace("[provider]", "[provider]\nissuer = \"http://localhost:8000/id\"");
+    let refused = parse(&ours, &environment()).unwrap_err().to_string();
+    assert!(
+        refused.contains("the gateway's own `public_origins`"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn an_empty_variable_counts_as_not_set() {
     let environment = Environment::from_iter([("SECRET", "x"), ("KEYCLOAK_REALM", ""), ("NEXUS_PORT", "")]);
     assert_eq!(parse(MINIMAL, &environment).unwrap().provider.realm, "hivematrix");

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hivematrix_backends::core::ProviderAt;
 use hivematrix_backends::idp::Lifetimes;
-use hivematrix_gateway::config::{Config, Tls};
+use hivematrix_gateway::config::{self, Config, Tls};
 use hivematrix_gateway::{Running, StartError};
 use hivematrix_platform::{RedisSettings, RedisStore, SealingKeys, Store};
 use hivematrix_plugins::Registry;
@@ -18,6 +19,7 @@ use super::{Stack, mounts};
 use crate::backend::Backend;
 use crate::keycloak::{Keycloak, Realm};
 use crate::logs::Logs;
+use crate::oidc_provider::OidcProvider;
 use crate::ports::free_port;
 use crate::redis::Redis;
 use crate::relay::Relay;
@@ -36,6 +38,7 @@ pub struct Builder {
     impatient: bool,
     keycloak: Option<(&'static Keycloak, Realm)>,
     sentinels: bool,
+    provider: Option<ProviderAt>,
 }
 
 impl Builder {
@@ -90,6 +93,22 @@ impl Builder {
         self
     }
 
+    /// The gateway and Core use this provider instead of the development one.
+    ///
+    /// # Panics
+    /// Never: its issuer is a URL.
+    #[must_use]
+    pub fn second_provider(mut self, provider: &OidcProvider) -> Self {
+        let (issuer, client_secret) = (provider.issuer(), SecretString::from(OidcProvider::CLIENT_SECRET));
+        self.provider = Some(ProviderAt::Issuer {
+            issuer: issuer.clone(),
+            client_secret: client_secret.clone(),
+        });
+        self.configure(move |config| {
+            config.provider = config::Provider::discovered(&issuer, client_secret).expect("an issuer");
+        })
+    }
+
     /// How long things live at the provider.
     #[must_use]
     pub fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
@@ -128,7 +147,8 @@ impl Builder {
             .keycloak
             .as_ref()
             .map(|(keycloak, realm)| (keycloak.address(), realm.name.as_str()));
-        let platform = Platform::start(&origin, self.lifetimes, keycloak, store, &minter).await;
+        let platform =
+            Platform::start(&origin, self.lifetimes, keycloak, store, &minter, self.provider).await;
         let backends = Backends::start().await;
         let relays = Relays::start(&redis, &platform, &backends).await;
 

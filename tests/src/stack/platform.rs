@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use hivematrix_backends::codex::{self, CodexSettings, DirectoryCredential, DirectorySettings};
-use hivematrix_backends::core::{self, CoreSettings};
+use hivematrix_backends::core::{self, CoreSettings, ProviderAt};
 use hivematrix_backends::helm::{self, HelmSettings, Watched};
 use hivematrix_backends::idp::{self, DevClient, DevServiceAccount, DevUser, IdpSettings, Lifetimes};
 use hivematrix_backends::kit::{self, Auth};
@@ -54,6 +54,7 @@ impl Platform {
         keycloak: Option<(SocketAddr, &str)>,
         store: Arc<dyn Store>,
         minter: &Arc<Minter>,
+        other: Option<ProviderAt>,
     ) -> Self {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let (provider, realm) = match keycloak {
@@ -63,7 +64,12 @@ impl Platform {
                 (serve(&mut tasks, &stop, router).await, "hivematrix")
             }
         };
-        let core = serve(&mut tasks, &stop, core(store, minter, provider, realm)).await;
+        let told = || {
+            let userinfo = format!("http://{provider}/realms/{realm}/protocol/openid-connect/userinfo");
+            Url::parse(&userinfo).expect("a URL").into()
+        };
+        let at = other.unwrap_or_else(told);
+        let core = serve(&mut tasks, &stop, core(store, minter, at)).await;
         let codex = serve(&mut tasks, &stop, codex(minter, provider, realm).await).await;
         let helm = serve(&mut tasks, &stop, helm(minter, codex)).await;
         let template = serve(&mut tasks, &stop, template(minter, core, codex)).await;
@@ -197,12 +203,11 @@ fn provider(origin: &Url, lifetimes: Option<Lifetimes>) -> axum::Router {
     idp::router(settings).expect("an identity provider")
 }
 
-fn core(store: Arc<dyn Store>, minter: &Arc<Minter>, provider: SocketAddr, realm: &str) -> axum::Router {
-    let userinfo = format!("http://{provider}/realms/{realm}/protocol/openid-connect/userinfo");
+fn core(store: Arc<dyn Store>, minter: &Arc<Minter>, provider: ProviderAt) -> axum::Router {
     core::router(CoreSettings {
         store,
         keys: core::Keys::new(Minter::clone(minter)),
-        userinfo_url: Url::parse(&userinfo).expect("a URL"),
+        provider,
         client_id: "core-client".to_owned(),
         secrets: HashMap::from([
             (name("nexus"), CORE_SECRET.into()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hivematrix_backends::core::{CoreSettings, Keys, router};
+use hivematrix_backends::core::{CoreSettings, Keys, ProviderAt, router};
 use hivematrix_platform::{MemoryStore, Minter, ServiceName, SigningKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -70,6 +70,23 @@ pub(crate) struct Args {
     /// The issuer of the tokens.
     #[arg(long, value_name = "NAME", default_value = "hivematrix-core")]
     issuer: String,
+    /// The issuer of another OpenID Connect provider than Keycloak: its endpoints are discovered there, and opaque access
+    /// tokens are introspected with the gateway's client secret.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HIVEMATRIX_PROVIDER_ISSUER",
+        requires = "client_secret"
+    )]
+    provider_issuer: Option<String>,
+    /// The gateway's client secret, for introspection; rather the variable than the argument.
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "KEYCLOAK_CLIENT_SECRET",
+        hide_env_values = true
+    )]
+    client_secret: Option<SecretString>,
     /// Where Core reaches the identity provider.
     #[arg(
         long,
@@ -135,7 +152,18 @@ impl Args {
         };
         let legacy_callers = names(&self.legacy_callers)?;
         let (known_services, secrets) = (self.known_services()?, self.all_secrets()?);
-        let userinfo_url = userinfo(&self.provider, &self.realm)?;
+        let provider = match (self.provider_issuer, self.client_secret) {
+            (Some(issuer), Some(client_secret)) => ProviderAt::Issuer {
+                issuer,
+                client_secret,
+            },
+            (Some(_), None) => {
+                return Err(Failure::Usage(
+                    "--provider-issuer needs --client-secret".to_owned(),
+                ));
+            }
+            (None, _) => userinfo(&self.provider, &self.realm)?.into(),
+        };
         let redis = self.redis;
         let (in_memory, client_id, issuer) = (self.in_memory, self.client_id, self.issuer);
         serve_alone(self.listen, self.log, async move || {
@@ -150,7 +178,7 @@ impl Args {
                     Source::Ring(place, period) => follow(place.of(&store)?, &issuer, period).await?,
                 },
                 store,
-                userinfo_url,
+                provider,
                 client_id,
                 secrets,
                 legacy_callers,

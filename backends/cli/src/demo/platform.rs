@@ -210,7 +210,7 @@ fn core_router(
     let settings = core::CoreSettings {
         store,
         keys: core::Keys::new(Minter::new(fresh_key()?, ISSUER)),
-        userinfo_url: userinfo(&sockets.idp.url, REALM)?,
+        provider: userinfo(&sockets.idp.url, REALM)?.into(),
         client_id: CLIENT_ID.to_owned(),
         secrets: HashMap::from([
             (parts::name("nexus")?, secrets.gateway.clone()),

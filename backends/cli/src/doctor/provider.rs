@@ -21,7 +21,10 @@ pub(crate) async fn examine(config: &Config, probe: &Probe) -> Report {
         return report;
     };
     let base = provider.backend_url.as_str().trim_end_matches('/');
-    let realm = format!("{base}/realms/{}", provider.realm);
+    let realm = match &provider.issuer {
+        Some(issuer) => issuer.trim_end_matches('/').to_owned(),
+        None => format!("{base}/realms/{}", provider.realm),
+    };
     let Ok(discovery) = Url::parse(&format!("{realm}/.well-known/openid-configuration")) else {
         return report;
     };
@@ -29,7 +32,7 @@ pub(crate) async fn examine(config: &Config, probe: &Probe) -> Report {
     let seen = match probe.get(&discovery, "", &forwarded.headers()).await {
         Ok(seen) => seen,
         Err(silence) => {
-            let fix = "start it, or let KEYCLOAK_BACKEND_URL (provider.backend_url) say where it is";
+            let fix = "start it, or let KEYCLOAK_BACKEND_URL (provider.backend_url, provider.issuer) say where it is";
             report.find(finding(Check::ProviderDown, format!("{base}: {silence}"), fix));
             return report;
         }
@@ -42,15 +45,37 @@ pub(crate) async fn examine(config: &Config, probe: &Probe) -> Report {
         report.find(finding(Check::ProviderDown, seen, fix));
         return report;
     };
-    let expected = format!("{}/realms/{}", provider.public_base(origin), provider.realm);
+    let expected = match &provider.issuer {
+        Some(issuer) => issuer.clone(),
+        None => format!("{}/realms/{}", provider.public_base(origin), provider.realm),
+    };
     if issuer != expected {
         let seen = format!("it calls itself {issuer}, and the gateway sends browsers to {expected}");
         let fix = "run Keycloak 26 with hostname=<the public address>/keycloak, proxy-headers=xforwarded and \
                    hostname-backchannel-dynamic=true; or let KEYCLOAK_SERVER_URL say that address";
         report.find(finding(Check::ProviderIssuer, seen, fix));
     }
-    client(config, probe, &realm, origin, &mut report).await;
-    redirect(config, probe, &realm, origin, &mut report).await;
+    // Keycloak's document names its public addresses, and it is asked at the back channel's.
+    let endpoint = |member: &str, keycloaks: &str| match &provider.issuer {
+        Some(_) => document[member].as_str().unwrap_or_default().to_owned(),
+        None => format!("{realm}/protocol/openid-connect/{keycloaks}"),
+    };
+    client(
+        config,
+        probe,
+        &endpoint("token_endpoint", "token"),
+        origin,
+        &mut report,
+    )
+    .await;
+    redirect(
+        config,
+        probe,
+        &endpoint("authorization_endpoint", "auth"),
+        origin,
+        &mut report,
+    )
+    .await;
     report
 }
 
@@ -59,7 +84,7 @@ fn finding(check: Check, seen: String, fix: &str) -> Finding {
 }
 
 /// A code that nobody made is refused for itself if the client is known, and for the client if it is not.
-async fn client(config: &Config, probe: &Probe, realm: &str, origin: &Origin, report: &mut Report) {
+async fn client(config: &Config, probe: &Probe, token: &str, origin: &Origin, report: &mut Report) {
     let provider = &config.provider;
     let redirect = format!("{origin}{CALLBACK}");
     let fields = [
@@ -69,10 +94,7 @@ async fn client(config: &Config, probe: &Probe, realm: &str, origin: &Origin, re
         ("client_id", provider.client_id.as_str()),
         ("client_secret", provider.client_secret.expose_secret()),
     ];
-    let Ok(seen) = probe
-        .post(&format!("{realm}/protocol/openid-connect/token"), &fields)
-        .await
-    else {
+    let Ok(seen) = probe.post(token, &fields).await else {
         return;
     };
     let error = seen.json()["error"].as_str().unwrap_or_default().to_owned();
@@ -85,9 +107,9 @@ async fn client(config: &Config, probe: &Probe, realm: &str, origin: &Origin, re
 }
 
 /// Whether it would send browsers back to the gateway.
-async fn redirect(config: &Config, probe: &Probe, realm: &str, origin: &Origin, report: &mut Report) {
+async fn redirect(config: &Config, probe: &Probe, authorization: &str, origin: &Origin, report: &mut Report) {
     let redirect = format!("{origin}{CALLBACK}");
-    let Ok(mut url) = Url::parse(&format!("{realm}/protocol/openid-connect/auth")) else {
+    let Ok(mut url) = Url::parse(authorization) else {
         return;
     };
     url.query_pairs_mut()

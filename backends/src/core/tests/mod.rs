@@ -26,7 +26,7 @@ use hivematrix_platform::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{CoreSettings, Keys, router};
+use super::{CoreSettings, Keys, ProviderAt, router};
 use crate::kit::testing::{Running, client, key, run};
 
 const CLIENT: &str = "core-client";
@@ -159,7 +159,7 @@ impl World {
         let core = router(CoreSettings {
             store: Arc::clone(&store) as Arc<dyn Store>,
             keys: Arc::clone(&keys),
-            userinfo_url: provider.url("/userinfo").parse().unwrap(),
+            provider: ProviderAt::UserInfo(provider.url("/userinfo").parse().unwrap()),
             client_id: CLIENT.to_owned(),
             secrets: HashMap::from([
                 (name("codex"), SECRET.to_owned().into()),

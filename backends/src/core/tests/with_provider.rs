@@ -83,10 +83,12 @@ async fn an_access_token_of_the_provider_is_accepted_and_no_other_token_is() {
     world.core = run(router(CoreSettings {
         store: Arc::clone(&world.store) as Arc<dyn Store>,
         keys: Arc::clone(&world.keys),
-        userinfo_url: provider
-            .url("/realms/hivematrix/protocol/openid-connect/userinfo")
-            .parse()
-            .unwrap(),
+        provider: ProviderAt::UserInfo(
+            provider
+                .url("/realms/hivematrix/protocol/openid-connect/userinfo")
+                .parse()
+                .unwrap(),
+        ),
         client_id: CLIENT.to_owned(),
         secrets: HashMap::new(),
         legacy_callers: Vec::new(),

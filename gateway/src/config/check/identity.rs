@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hivematrix_platform::SealingKeys;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::super::file::{self, Secret};
@@ -18,7 +18,7 @@ use super::super::read::Written;
 use super::super::redis::DEFAULT_TIMEOUT;
 use super::super::server::{Server, is_loopback_host};
 use super::super::service::Service;
-use super::super::value::{HttpUrl, RulePath, StoreKind};
+use super::super::value::{HttpUrl, Issuer, RulePath, StoreKind};
 use super::listeners::insecure;
 use super::{Checker, DOORS, first_segment, or};
 
@@ -100,7 +100,15 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn provider(&mut self, provider: file::Provider, server: Option<&Server>) -> Option<Provider> {
+    pub(super) fn provider(
+        &mut self,
+        mut provider: file::Provider,
+        server: Option<&Server>,
+    ) -> Option<Provider> {
+        if let Some(issuer) = provider.issuer.take() {
+            return self.discovered(provider, &issuer, server);
+        }
+        let client_secret = self.client_secret(&provider);
         let own_origin = provider.identity_origin;
         if let Some(origin) = &own_origin {
             if server.is_some_and(|server| server.public_origins.contains(&origin.value)) {
@@ -115,19 +123,9 @@ impl Checker<'_> {
             self.realm(realm);
         }
         let scopes = self.scopes(provider.scopes);
-        let client_secret = match &provider.client_secret {
-            Some(written) => self.vault.fetch(&written.value, &written.place, self.problems),
-            None => {
-                let message = "`client_secret` is missing in [provider]: how does the gateway prove itself to the provider?";
-                if let Some(problem) = provider.heading.lacks("client_secret", message) {
-                    let help = "client_secret = { env = \"KEYCLOAK_CLIENT_SECRET\" }, or { file = \"path\" }";
-                    self.report(problem.help(help));
-                }
-                None
-            }
-        };
         let backend_url = self.address(provider.backend_url, DEFAULT_BACKEND);
         Some(Provider {
+            issuer: None,
             public_path: public_path?,
             backend_url: backend_url?,
             identity_origin: own_origin.map(|origin| origin.value),
@@ -136,6 +134,61 @@ impl Checker<'_> {
             client_secret: client_secret?,
             scopes: scopes?,
         })
+    }
+
+    /// A provider whose addresses are discovered: what else is said of them is not used.
+    fn discovered(
+        &mut self,
+        provider: file::Provider,
+        issuer: &Written<Issuer>,
+        server: Option<&Server>,
+    ) -> Option<Provider> {
+        let unused = [
+            provider.public_path.as_ref().map(|written| &written.place),
+            provider.backend_url.as_ref().map(|written| &written.place),
+            provider.identity_origin.as_ref().map(|written| &written.place),
+            provider.realm.as_ref().map(|written| &written.place),
+        ];
+        for place in unused.into_iter().flatten() {
+            let message = "not used: the provider's addresses are discovered from `issuer`";
+            self.report(super::Problem::new(place.clone(), message).warning());
+        }
+        let client_secret = self.client_secret(&provider);
+        let scopes = self.scopes(provider.scopes);
+        let checked = match Provider::discovered(&issuer.value.0, client_secret?) {
+            Ok(checked) => checked,
+            Err(error) => {
+                self.report(issuer.problem(error.to_string()));
+                return None;
+            }
+        };
+        let ours = |server: &Server| {
+            checked
+                .identity_origin
+                .as_ref()
+                .is_some_and(|origin| server.public_origins.contains(origin))
+        };
+        if server.is_some_and(ours) {
+            self.report(issuer.problem("this is on one of the gateway's own `public_origins`"));
+        }
+        Some(Provider {
+            client_id: or(provider.client_id, DEFAULT_CLIENT_ID.to_owned()),
+            scopes: scopes?,
+            ..checked
+        })
+    }
+
+    fn client_secret(&mut self, provider: &file::Provider) -> Option<SecretString> {
+        if let Some(written) = &provider.client_secret {
+            return self.vault.fetch(&written.value, &written.place, self.problems);
+        }
+        let message =
+            "`client_secret` is missing in [provider]: how does the gateway prove itself to the provider?";
+        if let Some(problem) = provider.heading.lacks("client_secret", message) {
+            let help = "client_secret = { env = \"KEYCLOAK_CLIENT_SECRET\" }, or { file = \"path\" }";
+            self.report(problem.help(help));
+        }
+        None
     }
 
     fn public_path(&mut self, written: Option<Written<RulePath>>, own_origin: bool) -> Option<String> {
