@@ -83,6 +83,11 @@ impl Endpoints {
         }
     }
 
+    /// Where the gateway ends a session without its browser: Keycloak's own way. Nothing of the kind is standard.
+    pub(super) fn end_without_browser(&self) -> Option<String> {
+        (!self.is_discovered()).then(|| self.backend("logout"))
+    }
+
     /// Where its keys are.
     pub(super) fn keys(&self) -> String {
         match self.discovered() {

@@ -17,6 +17,9 @@ pub(super) enum NotEnded {
     /// It did not answer.
     #[error("the provider: {0}")]
     Call(#[from] CallError),
+    /// It is no Keycloak, and others offer no such thing.
+    #[error("this provider ends sessions in their browsers only")]
+    NoWay,
     /// It refused.
     #[error("the provider answered with {0}")]
     Refused(http::StatusCode),
@@ -31,7 +34,8 @@ impl Oidc {
         refresh_token: Option<&str>,
         id_token: &str,
     ) -> Result<(), NotEnded> {
-        let request = http::Request::post(self.endpoints.backend("logout"))
+        let address = self.endpoints.end_without_browser().ok_or(NotEnded::NoWay)?;
+        let request = http::Request::post(address)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(self.logout_form(refresh_token, id_token).into_bytes())
             .map_err(CallError::from)?;

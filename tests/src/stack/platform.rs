@@ -64,11 +64,7 @@ impl Platform {
                 (serve(&mut tasks, &stop, router).await, "hivematrix")
             }
         };
-        let told = || {
-            let userinfo = format!("http://{provider}/realms/{realm}/protocol/openid-connect/userinfo");
-            Url::parse(&userinfo).expect("a URL").into()
-        };
-        let at = other.unwrap_or_else(told);
+        let at = other.unwrap_or_else(|| userinfo(provider, realm));
         let core = serve(&mut tasks, &stop, core(store, minter, at)).await;
         let codex = serve(&mut tasks, &stop, codex(minter, provider, realm).await).await;
         let helm = serve(&mut tasks, &stop, helm(minter, codex)).await;
@@ -97,7 +93,7 @@ impl AnotherCore {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let key = SigningKey::generate("another-key").expect("an RSA key");
         let minter = Arc::new(Minter::new(key, ISSUER));
-        let address = serve(&mut tasks, &stop, core(store, &minter, provider, realm)).await;
+        let address = serve(&mut tasks, &stop, core(store, &minter, userinfo(provider, realm))).await;
         Self {
             address,
             _tasks: tasks,
@@ -201,6 +197,12 @@ fn provider(origin: &Url, lifetimes: Option<Lifetimes>) -> axum::Router {
         notice: None,
     };
     idp::router(settings).expect("an identity provider")
+}
+
+/// Where Core asks who somebody is.
+fn userinfo(provider: SocketAddr, realm: &str) -> ProviderAt {
+    let userinfo = format!("http://{provider}/realms/{realm}/protocol/openid-connect/userinfo");
+    Url::parse(&userinfo).expect("a URL").into()
 }
 
 fn core(store: Arc<dyn Store>, minter: &Arc<Minter>, provider: ProviderAt) -> axum::Router {
