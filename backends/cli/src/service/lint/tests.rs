@@ -65,7 +65,7 @@ fn styles_are_found_wherever_they_hide() {
             "a.css:1:1: no-css",
             "b.html:2:5: no-css",
             "b.html:3:1: no-css",
-            "b.html:3:20: no-css",
+            "b.html:3:25: no-css",
             "c.rs:1:20: no-css",
             "c.rs:2:10: no-css",
             "d.py:1:9: no-css",
