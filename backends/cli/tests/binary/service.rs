@@ -66,7 +66,7 @@ async fn must_be_a_composed_service(demo: &Process, name: &str, label: &str, por
     let client = Client::at(&demo.url, None);
     let outside = client.get(&format!("/{name}/api/notes")).send().await;
     assert_eq!(outside.status, 401, "{name}");
-    client.login("admin").await;
+    client.login_to("admin", "/codex/").await;
     let path = format!("/{name}/");
     let up = async || {
         let page = client.navigate(&path).await;

@@ -154,7 +154,6 @@ async fn other_grants_and_malformed_requests_are_refused() {
             &[("grant_type", "password"), ("username", "admin")][..],
             "unsupported_grant_type",
         ),
-        (&[("grant_type", "client_credentials")], "unsupported_grant_type"),
         (&[], "invalid_request"),
         (&[("grant_type", "authorization_code")], "invalid_request"),
         (&[("grant_type", "refresh_token")], "invalid_request"),
@@ -174,6 +173,9 @@ async fn other_grants_and_malformed_requests_are_refused() {
         let (status, body) = world.token(pairs).await;
         assert_eq!((status, &body["error"]), (400, &error.into()), "{pairs:?}");
     }
+    // For service accounts only, and this client is none.
+    let (status, body) = world.token(&[("grant_type", "client_credentials")]).await;
+    assert_eq!((status, &body["error"]), (401, &"invalid_client".into()));
 }
 
 #[tokio::test]
