@@ -237,7 +237,7 @@ async fn a_grace_is_seen_in_the_page_in_the_metrics_in_health_and_in_the_log() {
     let stack = world(MINUTE).await;
     let client = known(&stack).await;
     let before = client.visit("/second/page").send().await;
-    assert!(!before.text().contains("side-panel__notice"));
+    assert!(!before.text().contains("side-panel__unchecked"));
     let text = metrics(&stack).await;
     assert!(
         text.contains("hivematrix_session_store_up 1") && text.contains("hivematrix_session_feed_live 1")
@@ -245,7 +245,11 @@ async fn a_grace_is_seen_in_the_page_in_the_metrics_in_health_and_in_the_log() {
     break_it(&stack, Part::Redis, Down, &client).await;
     let during = client.visit("/second/page").send().await;
     assert_eq!(during.status, 200);
-    assert!(during.text().contains("side-panel__notice"), "{}", during.text());
+    assert!(
+        during.text().contains("side-panel__unchecked"),
+        "{}",
+        during.text()
+    );
     assert_ne!(before.header("etag"), during.header("etag"), "it is another page");
     let counted = async || {
         let text = metrics(&stack).await;

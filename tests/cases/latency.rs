@@ -1,7 +1,7 @@
 //! How long a session's end takes, from the write in Redis: until its streams are closed, and until it is refused, on
 //! one gateway and on several. The figures are printed; the bounds are for a machine that is busy with something else.
 //!
-//! `cargo test --workspace --test cases -- latency --nocapture --test-threads 1` shows them; `benches/README.md` says
+//! `HIVEMATRIX_MEASURE=1 cargo test --workspace --test cases -- latency --nocapture --test-threads 1` shows them; `benches/README.md` says
 //! what they were where.
 
 use std::time::{Duration, Instant};
@@ -9,6 +9,14 @@ use std::time::{Duration, Instant};
 use hivematrix_gateway::Running;
 use hivematrix_tests::{Client, Script, Stack, WebSocket};
 use tokio::task::JoinSet;
+
+/// The measurement opens 2,000 streams; beside all other cases, on a machine that is busy with them, a fifth of that.
+fn streams(measured: usize) -> usize {
+    match std::env::var_os("HIVEMATRIX_MEASURE") {
+        Some(_) => measured,
+        None => measured / 5,
+    }
+}
 
 /// What a machine may take that does many other things.
 const BOUND: Duration = Duration::from_secs(2);
@@ -119,16 +127,16 @@ impl Several {
 const PEOPLE: [&str; 4] = ["admin", "technician", "billing", "client"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_2000_open_streams_on_four_gateways_those_of_a_revoked_session_are_closed_at_once() {
+async fn of_many_open_streams_on_four_gateways_those_of_a_revoked_session_are_closed_at_once() {
     let several = Several::start(4).await;
     let mut sessions = Vec::new();
     for number in 0..50 {
         let client = several.stack.signed_in(PEOPLE[number % 4]).await;
-        let ends = several.streams(&client, 5).await;
+        let ends = several.streams(&client, streams(5)).await;
         sessions.push((client, ends));
     }
     let open: usize = sessions.iter().map(|(_, ends)| ends.len()).sum();
-    assert_eq!(open, 2000);
+    assert_eq!(open, 50 * 8 * streams(5));
     let mut times = Vec::new();
     for (client, ends) in sessions {
         let began = several.revoke(&client).await;
@@ -140,17 +148,17 @@ async fn of_2000_open_streams_on_four_gateways_those_of_a_revoked_session_are_cl
         );
     }
     report(
-        "2,000 streams, 4 gateways, 50 sessions revoked one by one",
+        &format!("{open} streams, 4 gateways, 50 sessions revoked one by one"),
         times,
         BOUND,
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_session_with_2000_streams_on_four_gateways_is_closed_whole() {
+async fn one_session_with_many_streams_on_four_gateways_is_closed_whole() {
     let several = Several::start(4).await;
     let client = several.stack.signed_in("technician").await;
-    let ends = several.streams(&client, 250).await;
+    let ends = several.streams(&client, streams(250)).await;
     let began = several.revoke(&client).await;
     let ended = ends.join_all().await;
     let times = ended
@@ -158,7 +166,7 @@ async fn one_session_with_2000_streams_on_four_gateways_is_closed_whole() {
         .map(|ended| ended.saturating_duration_since(began));
     // All at once it is the processor's time for 2,000 ends, at the gateways and at their clients, that counts.
     report(
-        "2,000 streams of one session, 4 gateways",
+        "all streams of one session, 4 gateways",
         times.collect(),
         BOUND * 5,
     );

@@ -67,7 +67,6 @@ impl Postgres {
             "unix_socket_directories=",
             "max_connections=400",
             "fsync=off",
-            "synchronous_commit=off",
             "full_page_writes=off",
             "shared_buffers=32MB",
         ] {

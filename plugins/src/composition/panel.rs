@@ -158,7 +158,7 @@ fn footer(menu: &[MenuEntry], variant: &Variant) -> Markup {
     html! {
         div class="side-panel__footer" {
             @if !variant.checked {
-                p class="side-panel__notice" title=(UNCHECKED) { (label(icons::icon("clock"), UNCHECKED)) }
+                p class="side-panel__unchecked" title=(UNCHECKED) { (label(icons::icon("clock"), UNCHECKED)) }
             }
             (maud::PreEscaped(GAP))
             @if let Some(codex) = codex {

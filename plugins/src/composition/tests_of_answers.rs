@@ -116,7 +116,7 @@ fn policies_in_head_and_page_are_extended_and_their_nonce_is_carried() {
     ] {
         assert!(meta.contains(needed), "{meta}");
     }
-    assert_eq!(text.matches("nonce=\"r4nd0m\"").count(), 2, "{text}");
+    assert_eq!(text.matches("nonce=\"r4nd0m\"").count(), 3, "{text}");
 }
 
 #[test]

@@ -47,6 +47,6 @@ fn the_design_system_is_small() {
     let size = |path: &str| asset(path).unwrap().body.len();
     let css = size("/static/css/global.css") + size("/static/css/side-panel.css");
     let js = size("/static/js/panel-start.js") + size("/static/js/panel.js");
-    assert!(css < 32_000, "{css} bytes of CSS");
+    assert!(css < 33_000, "{css} bytes of CSS");
     assert!(js < 5_000, "{js} bytes of script");
 }
