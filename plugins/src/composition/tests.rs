@@ -132,7 +132,7 @@ fn names_are_text_whatever_they_hold() {
     let page = case.answer_html(PAGE).text();
     assert!(
         page.contains(
-            "title=\"&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; Zo&#235; &lt;!--gap--&gt;\""
+            "title=\"&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; Zo&#235; &lt;!--gap--&gt;: where you are signed in\""
         ),
         "{page}"
     );

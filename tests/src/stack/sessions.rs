@@ -28,7 +28,9 @@ impl Stack {
     /// # Panics
     /// If the client is not signed in.
     pub async fn token_of(&self, client: &Client) -> String {
-        let echo = client.fetch("/plain/whoami").await.json();
+        let answer = client.fetch("/plain/whoami").await;
+        assert_eq!(answer.status, 200, "{answer:?}: {}", answer.text());
+        let echo = answer.json();
         let headers = echo["headers"].as_array().expect("headers").iter();
         let found = headers.filter(|pair| {
             pair[0]

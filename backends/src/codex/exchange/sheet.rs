@@ -103,12 +103,12 @@ impl Sheet {
             }
             match record {
                 Ok(record) if record.iter().all(|cell| cell.trim().is_empty()) => {}
-                Ok(record) => match row(&header, &record) {
+                Ok(record) => match row(&header, &record, line_at(text, record.position())) {
                     Ok(row) => rows.push(row),
                     Err(problem) => problems.push(problem),
                 },
                 Err(error) => {
-                    let line = error.position().map_or(1, csv::Position::line);
+                    let line = line_at(text, error.position());
                     problems.push(Problem::line(line, error.to_string()));
                 }
             }
@@ -202,8 +202,17 @@ fn header(kind: Kind, record: &csv::StringRecord) -> Result<Vec<Option<&'static 
     }
 }
 
-fn row(header: &[Option<&'static str>], record: &csv::StringRecord) -> Result<Row, Problem> {
-    let line = record.position().map_or(1, csv::Position::line);
+/// The line of the file, from 1, in which a record begins. The reader's own position is before the ends of lines that it
+/// passes over first: the second half of a CRLF, and empty lines.
+fn line_at(text: &str, position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 1 };
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let ahead = text.as_bytes().get(start..).unwrap_or_default();
+    let ends = ahead.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn row(header: &[Option<&'static str>], record: &csv::StringRecord, line: u64) -> Result<Row, Problem> {
     if record.len() != header.len() {
         return Err(Problem::line(
             line,
@@ -236,6 +245,19 @@ mod tests {
             .iter()
             .map(|problem| format!("{}: {}", problem.place(), problem.message))
             .collect()
+    }
+
+    #[test]
+    fn a_row_has_the_line_that_an_editor_shows_whatever_ends_lines() {
+        for (file, line) in [
+            ("name,phone\nAcme,1\n", 2),
+            ("name,phone\r\nAcme,1\r\n", 2),
+            ("name,phone\r\n\r\nAcme,1", 3),
+            ("name,phone\n\n\nAcme,1\n", 4),
+        ] {
+            let sheet = Sheet::read(Kind::Companies, file.as_bytes()).unwrap();
+            assert_eq!(sheet.rows[0].line, line, "{file:?}");
+        }
     }
 
     #[test]
