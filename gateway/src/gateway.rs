@@ -175,13 +175,7 @@ impl Builder {
         };
         let view = SessionView::new(store.clone(), verifier.clone(), sealing.clone(), settings);
         let tools = tools(&config, preferences.clone());
-        let certificates = config
-            .server
-            .tls
-            .as_ref()
-            .map(Certificates::load)
-            .transpose()
-            .map_err(StartError::Tls)?;
+        let certificates = certificates(&config)?;
         let config = Arc::new(config);
         let snapshot = Snapshot::build(config.clone(), &registry, &tools, &metrics)
             .map_err(|problems| StartError::Plugins(listed(&problems)))?;
@@ -200,11 +194,7 @@ impl Builder {
             snapshot: ArcSwap::from_pointee(snapshot),
             health: Health::new(store, view.clone()),
             view,
-            renewal: login.renewal(RenewalSettings {
-                how: config.sessions.renewal,
-                recheck_within: config.sessions.recheck_within,
-                lifetime: config.sessions.lifetime,
-            }),
+            renewal: login.renewal(renewal(&config)),
             provider_logout: login.provider_logout(&config.server.public_origins),
             login,
             logout,
@@ -220,6 +210,19 @@ impl Builder {
             registry,
             tools,
         })
+    }
+}
+
+fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, StartError> {
+    let tls = config.server.tls.as_ref();
+    tls.map(Certificates::load).transpose().map_err(StartError::Tls)
+}
+
+fn renewal(config: &Config) -> RenewalSettings {
+    RenewalSettings {
+        how: config.sessions.renewal,
+        recheck_within: config.sessions.recheck_within,
+        lifetime: config.sessions.lifetime,
     }
 }
 

@@ -34,6 +34,23 @@ const RESERVED: [&str; 8] = [
     "x-session-check",
 ];
 
+/// What speaks for the whole origin and is not a backend's to say (security rules, "Answers").
+pub(crate) const FOR_THE_ORIGIN: [&str; 5] = [
+    "alt-svc",
+    "clear-site-data",
+    "public-key-pins",
+    "public-key-pins-report-only",
+    "strict-transport-security",
+];
+
+/// Between us and the backend only (RFC 9110 §7.6.1). Transfer-Encoding and Upgrade are the proxy's.
+pub(crate) const HOP_BY_HOP: [&str; 4] = [
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-connection",
+];
+
 /// Whether a name is dropped before a backend: ours alone, or ambiguous in CGI environments, where `_`
 /// and `-` are the same.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
@@ -75,20 +92,3 @@ mod tests {
         }
     }
 }
-
-/// What speaks for the whole origin and is not a backend's to say (security rules, "Answers").
-pub(crate) const FOR_THE_ORIGIN: [&str; 5] = [
-    "alt-svc",
-    "clear-site-data",
-    "public-key-pins",
-    "public-key-pins-report-only",
-    "strict-transport-security",
-];
-
-/// Between us and the backend only (RFC 9110 §7.6.1). Transfer-Encoding and Upgrade are the proxy's.
-pub(crate) const HOP_BY_HOP: [&str; 4] = [
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-connection",
-];
