@@ -16,7 +16,7 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// A balancer on a free port, which knows its targets once [`Balancer::serve`] has told it.
+    /// A balancer on a free port, which knows its targets once it has been told.
     ///
     /// # Panics
     /// If no port can be bound.

@@ -23,7 +23,7 @@ const BACK_CHANNEL_LOGOUT_PATH: &str = "/backchannel-logout";
 /// Addresses, realm and client are those of the gateway's configuration. Exit status 1 if --audit finds something.
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct Args {
-    /// The gateway's configuration; its [server] and [provider] say what is needed.
+    /// The gateway's configuration; its `[server]` and `[provider]` say what is needed.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Only show what would be changed.
