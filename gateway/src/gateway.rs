@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use hivematrix_platform::{CodexClient, CoreClient, RemoteKeys, SealingKeys, ServiceName, Store, Verifier};
 use hivematrix_plugins::{Counters, Registry, Tools};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +75,6 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     sealing: Option<Arc<SealingKeys>>,
     registry: Registry,
-    workers: Workers,
 }
 
 impl Builder {
@@ -85,7 +85,6 @@ impl Builder {
             store: None,
             sealing: None,
             registry: Registry::standard(),
-            workers: Workers::default(),
         }
     }
 
@@ -110,16 +109,9 @@ impl Builder {
         self
     }
 
-    /// Serves on as many threads of its own as `server.threads` says, each with a runtime for itself: what a program
-    /// that does nothing else wants. The current runtime then has the rest to do (the session store's feed, the
-    /// admin listener).
-    #[must_use]
-    pub fn own_threads(mut self) -> Self {
-        self.workers = Workers::Threads(self.config.server.threads);
-        self
-    }
-
-    /// Binds the sockets and serves, on the current Tokio runtime unless [`Builder::own_threads`] says otherwise.
+    /// Binds the sockets and serves: on the current Tokio runtime if that has one thread, else on as many threads as
+    /// `server.threads` says, each with a runtime for itself. The current runtime then has the rest to do (the session
+    /// store's feed, the admin listener).
     ///
     /// # Errors
     /// [`StartError`], each a sentence for an operator.
@@ -127,7 +119,7 @@ impl Builder {
         let sockets = Sockets::bind(&self.config)?;
         let (public, admin) = (sockets.public(), sockets.admin());
         let public = public.ok_or_else(|| StartError::Other("the listener has no address".into()))?;
-        let workers = self.workers;
+        let workers = Workers::for_runtime(&Handle::current(), self.config.server.threads);
         let gateway = Arc::new(self.assemble().await?);
         let stop = CancellationToken::new();
         // Cancelled as well when the server ends by itself: whoever waits for the token hears of both.
@@ -152,7 +144,6 @@ impl Builder {
             store,
             sealing,
             registry,
-            workers: _,
         } = self;
         let store = match store {
             Some(store) => store,

@@ -4,7 +4,8 @@
 //! handed to Pingora's service as inherited descriptors: the same way as in its graceful upgrade.
 //!
 //! Worker threads share the listening socket and what the gateway knows, and nothing else: each has a runtime, a
-//! proxy and a pool of upstream connections of its own, so that a request never wakes another thread.
+//! proxy and a pool of upstream connections of its own, so that a request never wakes another thread. An exchange
+//! is never served on a runtime that has several threads: see [`Workers::for_runtime`].
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd;
@@ -21,6 +22,7 @@ use pingora::server::configuration::ServerConf;
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
 use pingora_proxy::HttpProxy;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -43,13 +45,25 @@ const WRITE_BUFFER: usize = 4096;
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Where requests are served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workers {
-    /// On the caller's runtime.
-    #[default]
+    /// On the caller's runtime, which has one thread.
     Here,
     /// On so many threads of their own.
     Threads(usize),
+}
+
+impl Workers {
+    /// What suits the caller's runtime. The two halves of Pingora's proxy rely on the end of a request's body being
+    /// passed on before the answer can be read. On one thread nothing can come between; on a runtime with several the
+    /// system may hold this thread up while another one takes note of the answer, and half of the WebSockets to which
+    /// that happens end with their 101.
+    pub(crate) fn for_runtime(runtime: &Handle, threads: usize) -> Self {
+        match runtime.runtime_flavor() {
+            RuntimeFlavor::CurrentThread => Self::Here,
+            _ => Self::Threads(threads.max(1)),
+        }
+    }
 }
 
 /// Why a gateway could not start.
@@ -138,7 +152,7 @@ pub(crate) async fn serve(
     let mut running = Vec::new();
     let threads = match workers {
         Workers::Here => 1,
-        Workers::Threads(threads) => threads.max(1),
+        Workers::Threads(threads) => threads,
     };
     for number in 0..threads {
         let listener = sockets.public.try_clone();

@@ -71,17 +71,14 @@ impl Several {
         std::iter::once(self.stack.gateway()).chain(&self.others)
     }
 
-    /// A WebSocket that is open. Where the proxy has several threads some end as soon as they have begun (see "Limits of
-    /// the proxy" in the gateway's README); such a one is opened again.
     async fn socket(&self, gateway: &Running, client: &Client) -> WebSocket {
-        loop {
-            let address = gateway.address();
-            let socket = self.stack.websocket_at(address, client, "/echo/socket").await;
-            let mut socket = socket.expect("a WebSocket");
-            if socket.answers("hello").await {
-                return socket;
-            }
-        }
+        let socket = self
+            .stack
+            .websocket_at(gateway.address(), client, "/echo/socket")
+            .await;
+        let mut socket = socket.expect("a WebSocket");
+        assert_eq!(socket.says("hello").await, "hello");
+        socket
     }
 
     /// Opens a WebSocket and an event stream at each gateway, `each` times; what is returned yields the moment at which

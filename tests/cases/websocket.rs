@@ -1,8 +1,30 @@
 //! WebSockets through the gateway.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use hivematrix_tests::{Script, Stack, eventually};
+
+/// Keeps every core busy until it is dropped.
+struct Burner(Arc<AtomicBool>);
+
+impl Burner {
+    fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) * 4 {
+            let stop = stop.clone();
+            std::thread::spawn(move || while !stop.load(Relaxed) {});
+        }
+        Self(stop)
+    }
+}
+
+impl Drop for Burner {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
 
 #[tokio::test]
 async fn messages_pass_both_ways() {
@@ -98,4 +120,27 @@ async fn a_websocket_that_either_side_closes_is_closed_on_the_other() {
         socket.ended(),
     )
     .await;
+}
+
+/// A gateway in a program whose runtime has several threads: the answer may be there before the thread that sent the
+/// request's head gets to do anything else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_websockets_that_are_opened_on_a_busy_machine_none_ends_unasked() {
+    let stack = Stack::builder()
+        .configure(|config| config.limits.connections_per_address = 1000)
+        .start()
+        .await;
+    stack.echo.on("/socket", Script::websocket());
+    let client = stack.signed_in("client").await;
+    let busy = Burner::start();
+    let mut opened = Vec::new();
+    for _ in 0..300 {
+        let socket = stack.websocket(&client, "/echo/socket").await;
+        let mut socket = socket.expect("a WebSocket");
+        // Kept open until all have been asked.
+        opened.push(socket.answers("hello").await.then_some(socket));
+    }
+    drop(busy);
+    let ended = opened.iter().filter(|socket| socket.is_none()).count();
+    assert_eq!(ended, 0, "of {} have ended by themselves", opened.len());
 }

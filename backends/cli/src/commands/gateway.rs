@@ -74,7 +74,7 @@ async fn serve(location: Location, environment: Environment, config: Config) -> 
         Some((core, builder)) => (builder, Some(core)),
         None => (Builder::new(config.clone()), None),
     };
-    let running = builder.own_threads().start().await?;
+    let running = builder.start().await?;
     ready::announce(&address(&config, &running));
     let ended = running.stop_token();
     let broken = tokio::select! {
