@@ -1,8 +1,14 @@
 //! Our Core and one in Python (`../python/core.py`: Flask, PyJWT, redis-py) on one Redis and with one signing key: what
 //! either has begun the other sees, checks and ends.
 
+use std::time::Duration;
+
+use hivematrix_gateway::config::Renewal;
 use hivematrix_platform::{Dotenv, SessionId, SessionRecord, unix_now};
-use hivematrix_tests::{Answer, Client, Python, Served, Stack, Wsgi, claims, eventually, free_port};
+use hivematrix_tests::{
+    Answer, Builder, Client, Python, Script, Served, Stack, Wsgi, claims, eventually, free_port,
+    takes_at_most,
+};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -22,9 +28,13 @@ struct Cores {
 
 impl Cores {
     async fn start(asked: Asked) -> Option<Self> {
+        Self::on(Stack::builder(), asked).await
+    }
+
+    async fn on(builder: Builder, asked: Asked) -> Option<Self> {
         let python = Python::find()?;
         let port = free_port();
-        let builder = Stack::builder().configure(move |config| {
+        let builder = builder.configure(move |config| {
             if asked == Asked::Python {
                 config.core.url = format!("http://127.0.0.1:{port}").parse().unwrap();
             }
@@ -162,6 +172,111 @@ async fn a_gateway_with_the_python_core_gets_preferences_with_its_service_tokens
         page.text().contains("data-theme=\"dark\"").then_some(())
     })
     .await;
+}
+
+/// A gateway that asks about a session every few seconds, with the Python Core, which has no address for that.
+async fn asking_often(renewal: Renewal) -> Option<Cores> {
+    let builder = Stack::builder().configure(move |config| {
+        config.sessions.renewal = renewal;
+        config.sessions.recheck_within = Duration::from_secs(3);
+        // Cases ask until something has happened, as often as the machine allows.
+        config.limits.requests_per_minute = 0;
+    });
+    Cores::on(builder, Asked::Python).await
+}
+
+/// The session is good for its hour and no longer, however much it is used.
+async fn ends_with_its_hour(renewal: Renewal, told: usize) {
+    let Some(cores) = asking_often(renewal).await else {
+        return;
+    };
+    let stack = &cores.stack;
+    stack.echo.on("/socket", Script::websocket());
+    let client = stack.signed_in("technician").await;
+    let (session, token) = (stack.session_of(&client).await, stack.token_of(&client).await);
+    let socket = stack.websocket(&client, "/echo/socket").await;
+    let mut socket = socket.expect("a WebSocket");
+    let issued = claims(&token)["iat"].as_u64().expect("an iat");
+    eventually("it was due more than once", async || {
+        assert_eq!(client.fetch("/plain/x").await.status, 200);
+        (unix_now() > issued + 8).then_some(())
+    })
+    .await;
+    assert_eq!(socket.says("still here").await, "still here");
+    assert_eq!(stack.token_of(&client).await, token);
+    let (hour, left) = (issued + 3600, stack.redis.ttl(&session.key()).await);
+    let mut record = stack.record_of(&session).await.expect("a record");
+    assert_eq!((record.expires_at, record.revoked), (hour, false));
+    assert!((3500..3600).contains(&left), "{left}");
+    // The operator is told once, not for every session and request.
+    let said = stack.logs.text().matches("renews no sessions").count();
+    assert_eq!(said, told);
+
+    // The end of its hour, sooner.
+    record.expires_at = unix_now() + 2;
+    let json = serde_json::to_string(&record).expect("JSON");
+    stack.redis.set_keeping_ttl(&session.key(), &json).await;
+    let end = takes_at_most(Duration::from_secs(10), "its time is over", socket.ended()).await;
+    assert_eq!(end, Some((1008, "session expired".to_owned())));
+    assert_eq!(client.fetch("/plain/x").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_session_of_the_python_core_ends_with_its_hour_where_the_gateway_would_have_core_renew_it() {
+    ends_with_its_hour(Renewal::Core, 1).await;
+}
+
+#[tokio::test]
+async fn a_session_of_the_python_core_ends_with_its_hour_where_renewal_is_off() {
+    ends_with_its_hour(Renewal::Off, 0).await;
+}
+
+#[tokio::test]
+async fn a_session_of_the_python_core_is_exchanged_for_another_and_no_stream_notices() {
+    let Some(cores) = asking_often(Renewal::Exchange).await else {
+        return;
+    };
+    let stack = &cores.stack;
+    stack.echo.on("/socket", Script::websocket());
+    stack.echo.on(
+        "/events",
+        Script::chunked("text/event-stream").chunk("data: one\n\n").park(),
+    );
+    let client = stack.signed_in("technician").await;
+    let (mut session, mut token) = (stack.session_of(&client).await, stack.token_of(&client).await);
+    let (handle, sub) = (client.cookie("__Host-hivematrix"), claims(&token)["sub"].clone());
+    let socket = stack.websocket(&client, "/echo/socket").await;
+    let mut socket = socket.expect("a WebSocket");
+    let asked = client.get("/echo/events").header("Accept", "text/event-stream");
+    let mut events = asked.stream().await;
+    assert_eq!(events.text().await, "data: one\n\n");
+    for _ in 0..2 {
+        let other = async || Some(stack.session_of(&client).await).filter(|other| *other != session);
+        let next = eventually("the session is exchanged", other).await;
+        let known = ask(&cores.theirs(), "validate", &stack.token_of(&client).await).await;
+        assert_eq!((known.status, &known.json()["valid"]), (200, &json!(true)));
+        eventually("the Python Core knows the one before no longer", async || {
+            let gone = ask(&cores.theirs(), "validate", &token).await;
+            (gone.status == 401).then_some(())
+        })
+        .await;
+        assert_eq!(socket.says("still here").await, "still here");
+        (session, token) = (next, stack.token_of(&client).await);
+        assert_eq!(claims(&token)["sub"], sub, "the same person");
+    }
+    assert_eq!(
+        client.cookie("__Host-hivematrix"),
+        handle,
+        "a browser notices nothing"
+    );
+    let silence = tokio::time::timeout(Duration::from_millis(100), events.chunk()).await;
+    assert!(silence.is_err(), "the event stream is open: {silence:?}");
+    assert!(!stack.logs.text().contains("renews no sessions"));
+
+    // What counts in the end is the session of this moment; should it be exchanged right now, the one that follows.
+    ask(&cores.theirs(), "revoke", &stack.token_of(&client).await).await;
+    let end = takes_at_most(Duration::from_secs(15), "the WebSocket ends", socket.ended()).await;
+    assert_eq!(end, Some((1008, "session revoked".to_owned())));
 }
 
 #[tokio::test]
