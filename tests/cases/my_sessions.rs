@@ -1,6 +1,6 @@
 //! My sessions: people see and end theirs, administrators everybody's, and every such act is in the audit log.
 
-use hivematrix_tests::{Answer, Browser, Client, Stack, eventually};
+use hivematrix_tests::{Answer, Browser, Client, Part, Stack, eventually};
 use serde_json::json;
 
 use crate::browser::sign_in;
@@ -212,6 +212,68 @@ async fn an_administrator_whose_login_is_not_recent_proves_who_they_are_first() 
     assert!(link.contains("max_age=300"), "{link}");
     let found = admin.navigate(&format!("/login?{link}")).await;
     assert!(found.status == 200 && found.text().contains("Clio"), "{found:?}");
+}
+
+/// Signs in again without a password in a browser that has lost the gateway's cookie and not the provider's.
+async fn sign_in_again(client: &Client) {
+    client.set_cookie("/", "__Host-hivematrix=; Path=/; Secure; Max-Age=0");
+    assert_eq!(client.cookie("__Host-hivematrix"), None);
+    let page = client.navigate("/echo/").await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(is_signed_in(client).await);
+}
+
+#[tokio::test]
+async fn a_browser_that_has_signed_in_twice_is_not_let_in_again_by_the_session_that_was_not_named() {
+    let stack = Stack::start().await;
+    let admin = stack.signed_in("admin").await;
+    let victim = stack.signed_in("client").await;
+    sign_in_again(&victim).await;
+    let found = admin.navigate("/sessions/everyone?who=clio").await;
+    let buttons: Vec<String> = actions(&found)
+        .into_iter()
+        .filter(|action| action.contains("end="))
+        .collect();
+    assert_eq!(buttons.len(), 2, "two sessions of one browser: {buttons:?}");
+    // The one that was used last comes first.
+    press(&admin, &buttons[0]).await;
+    assert!(!is_signed_in(&victim).await);
+    let page = victim.navigate("/echo/").await;
+    assert!(
+        page.text().contains("type=\"password\""),
+        "the provider asks who it is: {page:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_ends_sessions_of_which_the_provider_could_not_be_told_reads_so() {
+    let stack = Stack::start().await;
+    let here = stack.signed_in("technician").await;
+    let lost = stack.signed_in("technician").await;
+    let page = here.navigate("/sessions").await;
+    assert!(!page.text().contains("could not be told"));
+    stack.relay(Part::Provider).cut().await;
+    let after = press(&here, "/sessions?others=1").await;
+    assert!(
+        after.text().contains("One session has ended") && after.text().contains("could not be told"),
+        "{}",
+        after.text()
+    );
+    assert!(!is_signed_in(&lost).await && is_signed_in(&here).await);
+    let audit = stack.logs.all();
+    let act = audit.iter().find(|line| line.target == "hivematrix::audit");
+    assert_eq!(act.expect("a line").field("complete"), "false");
+}
+
+#[tokio::test]
+async fn who_ends_another_session_of_their_own_browser_stays_signed_in_there_and_at_the_provider() {
+    let stack = Stack::start().await;
+    let here = stack.signed_in("technician").await;
+    sign_in_again(&here).await;
+    let after = press(&here, "/sessions?others=1").await;
+    assert!(after.text().contains("One session has ended"), "{}", after.text());
+    assert!(is_signed_in(&here).await);
+    sign_in_again(&here).await;
 }
 
 #[tokio::test]

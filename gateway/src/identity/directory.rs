@@ -4,6 +4,7 @@
 //! Responsible for: finding people (`hm:person:<hash of sub>`) and their sessions, and ending them here, in the store,
 //! and at the provider. Not responsible for who may do that, nor for pages and the audit log (see `phases/local`).
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,7 +164,7 @@ impl Directory {
     pub async fn of(&self, sub: &str) -> Result<Vec<Listed>, StoreError> {
         let mut listed = Vec::new();
         for session in self.sessions(sub).await? {
-            let id = session.own_key.strip_prefix(SESSION_PREFIX).unwrap_or_default();
+            let id = id_of(&session);
             let seen_key = format!("{}{id}", presence::PREFIX);
             let was_key = format!("{}{id}", Handles::PREFIX);
             let found = self
@@ -228,8 +229,10 @@ impl Directory {
     }
 
     /// Ends those sessions of a person whose id `chosen` accepts, at once for this gateway, in the store, and at the
-    /// provider, so that the device is not let in again without being asked. The ids of those that have ended, and
-    /// whether the provider has ended its side of all of them.
+    /// provider, so that the device is not let in again without being asked. What else was begun in the same session of
+    /// the provider's is the same browser, and goes with it; unless it is the browser of `own`, the caller's session,
+    /// that is not chosen itself: then the provider's session goes on. The ids of those that have ended, and whether
+    /// the provider has ended its side of all of them.
     ///
     /// # Errors
     /// If the store does not answer; what had ended until then stays ended.
@@ -237,19 +240,25 @@ impl Directory {
         &self,
         origin: &Origin,
         sub: &str,
+        own: Option<&str>,
         chosen: impl Fn(&str) -> bool,
     ) -> Result<(Vec<String>, bool), StoreError> {
-        let (mut going, mut staying) = (Vec::new(), Vec::new());
-        for session in self.sessions(sub).await? {
-            let is_chosen = session.own_key.strip_prefix(SESSION_PREFIX).is_some_and(&chosen);
-            if is_chosen {
-                going.push(session);
-            } else {
-                staying.push(session);
+        let sessions = self.sessions(sub).await?;
+        let staying_sid = sessions
+            .iter()
+            .find(|session| own == Some(id_of(session)) && !chosen(id_of(session)))
+            .and_then(|session| session.sid.clone());
+        let sids: HashSet<String> = sessions
+            .iter()
+            .filter(|session| chosen(id_of(session)))
+            .filter_map(|session| session.sid.clone())
+            .filter(|sid| Some(sid) != staying_sid.as_ref())
+            .collect();
+        let mut ended = Vec::new();
+        for session in sessions {
+            if !chosen(id_of(&session)) && !session.sid.as_ref().is_some_and(|sid| sids.contains(sid)) {
+                continue;
             }
-        }
-        let (mut ended, mut at_provider) = (Vec::new(), true);
-        for session in going {
             let Some(own) = self.store.get(&session.own_key).await? else {
                 continue;
             };
@@ -258,22 +267,35 @@ impl Directory {
                 .end_by_key(session.jti, &session.own_key, Ended::Revoked)
                 .await
                 .map_err(store_error)?;
-            let id = session.own_key.strip_prefix(SESSION_PREFIX).unwrap_or_default();
-            ended.push(id.to_owned());
-            // One browser that has signed in twice: what goes on would end with the provider's session.
-            let shared = session.sid.is_some() && staying.iter().any(|other| other.sid == session.sid);
-            if let Some(own) = own.filter(|_| !shared) {
-                let told = self
-                    .provider
-                    .end_session(origin, own.refresh_token.as_deref(), &own.id_token)
-                    .await;
-                if let Err(error) = &told {
-                    tracing::warn!(%error, session = ?session.jti, "the provider could not be told of a session's end");
-                }
-                at_provider &= told.is_ok();
+            ended.push((session, own));
+        }
+        // Afterwards: the provider tells us of each session that it ends, and would be faster than we.
+        let (mut gone, mut left) = (HashSet::new(), Vec::new());
+        for (session, own) in &ended {
+            let goes_on = session.sid.is_some() && session.sid == staying_sid;
+            let Some(own) = own.as_ref().filter(|_| !goes_on && !gone.contains(&session.sid)) else {
+                continue;
+            };
+            if !self.end_at_provider(origin, session, own).await {
+                left.push(&session.sid);
+            } else if session.sid.is_some() {
+                gone.insert(session.sid.clone());
             }
         }
-        Ok((ended, at_provider))
+        let complete = left.into_iter().all(|sid| gone.contains(sid));
+        let ended = ended.iter().map(|(session, _)| id_of(session).to_owned());
+        Ok((ended.collect(), complete))
+    }
+
+    async fn end_at_provider(&self, origin: &Origin, session: &UserSession, own: &GatewaySession) -> bool {
+        let told = self
+            .provider
+            .end_session(origin, own.refresh_token.as_deref(), &own.id_token)
+            .await;
+        if let Err(error) = &told {
+            tracing::warn!(%error, session = ?session.jti, "the provider could not be told of a session's end");
+        }
+        told.is_ok()
     }
 
     async fn sessions(&self, sub: &str) -> Result<Vec<UserSession>, StoreError> {
@@ -310,6 +332,11 @@ fn store_error(error: SessionError) -> StoreError {
         SessionError::Store(error) => error,
         SessionError::Malformed(_) | SessionError::Exists => StoreError::Refused(error.to_string()),
     }
+}
+
+/// What a session is called on pages.
+fn id_of(session: &UserSession) -> &str {
+    session.own_key.strip_prefix(SESSION_PREFIX).unwrap_or_default()
 }
 
 fn hash(sub: &str) -> String {

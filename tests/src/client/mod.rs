@@ -61,6 +61,10 @@ impl Client {
                 reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate in PEM form");
             builder = builder.add_root_certificate(certificate);
         }
+        if origin.port_or_known_default() != Some(address.port()) {
+            // The host that is meant is another than the one that is connected to, which HTTP/2 has no two places for.
+            builder = builder.http1_only();
+        }
         Self {
             http: builder.build().expect("an HTTP client"),
             origin,

@@ -308,7 +308,7 @@ impl Stack {
         change(&mut config);
         let store = build::redis_store(&self.store_url, self.patience, 0).await;
         let gateway = build::start_gateway(config, store, sealing, Registry::standard()).await;
-        let client = Client::new(self.origin.clone(), gateway.address(), &Wire::default());
+        let client = self.client().with_gateway(gateway.address());
         (gateway, client)
     }
 

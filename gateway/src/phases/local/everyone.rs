@@ -17,7 +17,7 @@ use crate::gateway::Gateway;
 use crate::identity::{Directory, Identity, Listed, Person, Search};
 use crate::phases::credentials::refuse_cross_site;
 use crate::phases::local::login::{caller, parameter};
-use crate::phases::local::sessions::{down, table, told};
+use crate::phases::local::sessions::{down, outcome_query, table, told};
 use crate::reply::Reply;
 
 /// How long ago an administrator may have proved who they are, in seconds.
@@ -102,14 +102,15 @@ pub(super) async fn end(
         Some(one) => id == one,
         None => all && Some(id) != own.as_deref(),
     };
-    let mut count = 0;
+    let (mut count, mut all_complete) = (0, true);
     for person in people {
         let (ended, complete) = gateway
             .directory
-            .end(origin, &person.sub, chosen)
+            .end(origin, &person.sub, own.as_deref(), chosen)
             .await
             .map_err(down)?;
         count += ended.len();
+        all_complete &= complete;
         let outcome = Outcome {
             subject: &person.sub,
             sessions: &ended,
@@ -124,7 +125,7 @@ pub(super) async fn end(
     };
     Ok(Reply::redirect(
         StatusCode::SEE_OTHER,
-        &format!("/sessions/everyone?{back}&ended={count}"),
+        &format!("/sessions/everyone?{back}&{}", outcome_query(count, all_complete)),
     ))
 }
 

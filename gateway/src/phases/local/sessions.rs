@@ -75,7 +75,7 @@ pub(super) async fn end(
     let user = &identity.caller.claims.user;
     let (ended, complete) = gateway
         .directory
-        .end(origin, &user.sub, chosen)
+        .end(origin, &user.sub, own.as_deref(), chosen)
         .await
         .map_err(down)?;
     let outcome = Outcome {
@@ -86,14 +86,25 @@ pub(super) async fn end(
     audit::record(context, Act::EndedOwn, user, &outcome);
     Ok(Reply::redirect(
         StatusCode::SEE_OTHER,
-        &format!("/sessions?ended={}", ended.len()),
+        &format!("/sessions?{}", outcome_query(ended.len(), complete)),
     ))
+}
+
+/// What [`told`] reads on the page to which a button leads.
+pub(super) fn outcome_query(ended: usize, complete: bool) -> String {
+    let rest = if complete { "" } else { "&provider=unaware" };
+    format!("ended={ended}{rest}")
 }
 
 /// What the last button press has done.
 pub(super) fn told(head: &RequestHeader) -> Markup {
     let count = parameter(head, "ended").and_then(|count| count.parse::<u16>().ok());
     html! {
+        @if parameter(head, "provider").is_some_and(|provider| provider == "unaware") {
+            div.alert.alert--warning role="alert" {
+                div.alert__body { "The identity provider could not be told. A browser that is still signed in there may be let in again without a password: end the session there as well." }
+            }
+        }
         @if let Some(count) = count {
             div.alert.alert--success role="status" {
                 div.alert__body {

@@ -8,4 +8,5 @@ mod configure;
 mod endings;
 mod login;
 mod place;
+mod sessions;
 mod tokens;
