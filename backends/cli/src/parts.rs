@@ -92,8 +92,13 @@ pub(crate) fn name(name: &str) -> Result<ServiceName, Failure> {
 }
 
 /// The gateway as a client of the development identity provider, reached under these origins (without a slash at the
-/// end).
-pub(crate) fn gateway_client(id: &str, secret: SecretString, origins: &[String]) -> DevClient {
+/// end); `told` is the one where it hears that a session has ended.
+pub(crate) fn gateway_client(
+    id: &str,
+    secret: SecretString,
+    origins: &[String],
+    told: Option<&String>,
+) -> DevClient {
     DevClient {
         id: id.to_owned(),
         secret,
@@ -102,11 +107,8 @@ pub(crate) fn gateway_client(id: &str, secret: SecretString, origins: &[String])
             .map(|origin| format!("{origin}{CALLBACK_PATH}"))
             .collect(),
         post_logout_redirect_uris: origins.iter().map(|origin| format!("{origin}/")).collect(),
-        // Not where the gateway shows a certificate of its own making, which nobody has reason to trust.
-        backchannel_logout_uri: origins
-            .iter()
-            .filter(|origin| origin.starts_with("http:"))
-            .find_map(|origin| Url::parse(&format!("{origin}{BACKCHANNEL_LOGOUT_PATH}")).ok()),
+        backchannel_logout_uri: told
+            .and_then(|origin| Url::parse(&format!("{origin}{BACKCHANNEL_LOGOUT_PATH}")).ok()),
     }
 }
 

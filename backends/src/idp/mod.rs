@@ -91,7 +91,11 @@ pub fn router(settings: IdpSettings) -> Result<Router, IdpError> {
             .collect::<Result<_, _>>()?,
         service_tokens: expiring::Expiring::new(GRANTS),
         throttle: throttle::Throttle::new(),
-        http: http_client::internal().map_err(|error| IdpError::HttpClient(error.to_string()))?,
+        http: match &settings.trusted {
+            Some(pem) => http_client::trusting(pem),
+            None => http_client::internal(),
+        }
+        .map_err(|error| IdpError::HttpClient(error.to_string()))?,
     };
     let protocol = Router::new()
         .route("/auth", get(authorize::authorize))

@@ -93,6 +93,9 @@ pub struct IdpSettings {
     pub lifetimes: Lifetimes,
     /// A sentence for the login page: who can sign in with which password, for one.
     pub notice: Option<String>,
+    /// A certificate, in PEM form, that applications may show when they are told of a logout; beside those of public
+    /// authorities.
+    pub trusted: Option<String>,
 }
 
 /// Settings that make no sense.

@@ -29,6 +29,7 @@ async fn provider(people: &[(&str, &str, &str)]) -> (SocketAddr, DropGuard) {
         }],
         lifetimes: Lifetimes::default(),
         notice: None,
+        trusted: None,
     };
     stand::serve(idp::router(settings).unwrap()).await
 }

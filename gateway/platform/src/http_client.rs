@@ -8,13 +8,26 @@ use std::time::Duration;
 /// # Errors
 /// If the TLS backend cannot be set up.
 pub fn internal() -> Result<reqwest::Client, reqwest::Error> {
+    builder().build()
+}
+
+/// As [`internal`], for a service whose certificate is known: it trusts these, in PEM form, beside the public authorities.
+///
+/// # Errors
+/// If that is no certificate, or the TLS backend cannot be set up.
+pub fn trusting(pem: &str) -> Result<reqwest::Client, reqwest::Error> {
+    builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(pem.as_bytes())?)
+        .build()
+}
+
+fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(2))
         .pool_idle_timeout(Duration::from_secs(60))
         .user_agent(concat!("hivematrix/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// The answer's body, if it is at most `limit` bytes long.

@@ -195,6 +195,7 @@ fn provider(origin: &Url, lifetimes: Option<Lifetimes>) -> axum::Router {
         }],
         lifetimes: lifetimes.unwrap_or_default(),
         notice: None,
+        trusted: None,
     };
     idp::router(settings).expect("an identity provider")
 }

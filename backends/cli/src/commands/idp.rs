@@ -19,7 +19,8 @@ pub(crate) struct Args {
     /// Where to listen; loopback only.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// An origin of the gateway, behind which browsers reach this provider at /keycloak; repeatable.
+    /// An origin of the gateway, behind which browsers reach this provider at /keycloak; repeatable. The first one that
+    /// begins with http:// is told when somebody has signed out here: a certificate for development is trusted by nobody.
     #[arg(
         long = "origin",
         value_name = "ORIGIN",
@@ -69,6 +70,8 @@ impl Args {
             return Err(Failure::Usage("KEYCLOAK_CLIENT_SECRET is empty".to_owned()));
         }
         let origins: Vec<String> = self.origins.iter().map(ToString::to_string).collect();
+        let told = origins.iter().find(|origin| origin.starts_with("http:"));
+        let unaware = told.is_none();
         let key = SigningKey::generate("development")
             .map_err(|error| Failure::outside("the identity provider's key", error))?;
         let settings = IdpSettings {
@@ -78,7 +81,12 @@ impl Args {
                 .iter()
                 .map(|person| person.with_password(person.username))
                 .collect(),
-            clients: vec![gateway_client(&self.client_id, self.client_secret, &origins)],
+            clients: vec![gateway_client(
+                &self.client_id,
+                self.client_secret,
+                &origins,
+                told,
+            )],
             service_accounts: self
                 .admin_client_id
                 .zip(self.admin_client_secret)
@@ -87,8 +95,15 @@ impl Args {
                 .collect(),
             lifetimes: Lifetimes::default(),
             notice: Some(NOTICE.to_owned()),
+            trusted: None,
         };
         serve_alone(self.listen, self.log, async || {
+            if unaware {
+                tracing::warn!(
+                    "no --origin begins with http://, so the gateway is not told who signs out here, and finds out \
+                     when it renews the session"
+                );
+            }
             router(settings).map_err(|error| Failure::Usage(error.to_string()))
         })
     }

@@ -292,13 +292,19 @@ fn idp_router(plan: &Plan, secrets: Secrets) -> Result<Router, Failure> {
             .iter()
             .map(|(person, password)| person.with_password(password))
             .collect(),
-        clients: vec![parts::gateway_client(CLIENT_ID, secrets.client, &origins)],
+        clients: vec![parts::gateway_client(
+            CLIENT_ID,
+            secrets.client,
+            &origins,
+            origins.first(),
+        )],
         service_accounts: vec![idp::DevServiceAccount {
             id: CODEX_ACCOUNT.to_owned(),
             secret: secrets.codex,
         }],
         lifetimes: idp::Lifetimes::default(),
         notice: plan.passwords_are_names().then(|| NOTICE.to_owned()),
+        trusted: plan.certificate().map(str::to_owned),
     };
     idp::router(settings).map_err(|error| Failure::outside("the identity provider", error))
 }

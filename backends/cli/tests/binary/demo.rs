@@ -154,6 +154,39 @@ async fn with_tls_it_speaks_http_2_with_a_certificate_made_on_the_spot() {
 }
 
 #[tokio::test]
+async fn with_tls_and_without_the_gateway_hears_of_a_logout_at_the_provider() {
+    for further in [&[][..], &["--tls"]] {
+        let process = demo(further).await;
+        let pem = further.first().map(|_| certificate(&process));
+        let client = Client::at(&process.url, pem.as_deref());
+        client.login_to("technician", "/codex/").await;
+        let other = client.another();
+        other.login_to("technician", "/codex/").await;
+        // Not at the gateway's own door, which would end the session by itself.
+        let path = "/keycloak/realms/hivematrix/protocol/openid-connect/logout";
+        let page = client.navigate(path).await;
+        assert_eq!(
+            client.fetch("/codex/").await.status,
+            200,
+            "only asked: {further:?}"
+        );
+        client.submit(&page, &[]).await;
+        // A request that is under way when its session ends is broken off.
+        let ended = async || {
+            let answer = client.script("GET", "/codex/").try_send().await;
+            answer.is_ok_and(|answer| answer.status == 401).then_some(())
+        };
+        hivematrix_tests::eventually(&format!("the gateway has heard of it: {further:?}"), ended).await;
+        assert_eq!(
+            other.fetch("/codex/").await.status,
+            200,
+            "another browser's session goes on"
+        );
+        assert!(!process.stderr().contains("WARN"), "{}", process.stderr());
+    }
+}
+
+#[tokio::test]
 async fn beyond_loopback_it_refuses_to_run_without_tls() {
     for listen in ["0.0.0.0:0", "[::]:0"] {
         let ended = Binary::new(&["demo", "--listen", listen]).ended().await;

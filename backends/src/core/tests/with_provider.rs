@@ -29,6 +29,7 @@ fn provider() -> Router {
         service_accounts: Vec::new(),
         lifetimes: Lifetimes::default(),
         notice: None,
+        trusted: None,
     };
     idp::router(settings).unwrap()
 }

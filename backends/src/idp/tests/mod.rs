@@ -55,6 +55,7 @@ fn settings() -> IdpSettings {
         service_accounts: Vec::new(),
         lifetimes: Lifetimes::default(),
         notice: Some("Try <admin>.".to_owned()),
+        trusted: None,
     }
 }
 
