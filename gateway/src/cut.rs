@@ -2,25 +2,21 @@
 //! rides on ends; an idle stream is cut as fast as a busy one. A WebSocket is told why: a close frame goes out
 //! between two frames of the backend's, before the connection ends.
 //!
-//! It also stands at the door of every connection: how many an address may have, and how long a request's
-//! head may take.
+//! It also limits how long a request's head may take. How many connections an address may have is the `door`'s business.
 
+mod door;
 mod frames;
 mod tap;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::future::Future;
-use std::net::{IpAddr, Ipv6Addr};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ipnet::IpNet;
-use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
@@ -30,8 +26,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+pub(crate) use self::door::{Door, OpenConnections};
 use self::frames::close_frame;
-use self::tap::{Switch, Tap};
+use self::tap::{Left, Switch};
 use crate::identity::{self, LiveStream};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
@@ -41,6 +38,15 @@ const UNFINISHED: Duration = Duration::from_millis(500);
 
 /// How long the client of a WebSocket that was told to close may take to do so.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Of so many streams that end together each is cleared away a moment later.
+const MANY: u64 = 16;
+
+/// How long after its client has been told a stream of many is cleared away.
+const AFTERWARDS: Duration = Duration::from_millis(50);
+
+/// The last words to a WebSocket's client.
+type Goodbye = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 tokio::task_local! {
     /// What the request now running in this task hangs on.
@@ -85,9 +91,24 @@ pub(crate) fn tie(live: LiveStream) {
     });
 }
 
+/// Says that the running request's exchange may go on for long: when it is cut, its client hears of it before anything
+/// else is done.
+pub(crate) fn lasts() {
+    let _ = CONNECTION.try_with(|connection| connection.switch.last());
+}
+
 /// Says that the answer now going out begins a WebSocket: from here on its frames are followed.
 pub(crate) fn switched() {
     let _ = CONNECTION.try_with(|connection| connection.switch.count());
+}
+
+/// How many streams end together with the running request's.
+fn siblings() -> u64 {
+    HANGS_ON
+        .try_with(|slot| slot.try_borrow().ok()?.live.as_ref().map(LiveStream::siblings))
+        .ok()
+        .flatten()
+        .unwrap_or(0)
 }
 
 /// Why the running request is being cut, if it is.
@@ -157,31 +178,37 @@ impl HttpServerApp for Exchanges {
         session.set_total_drain_timeout(Some(self.limits.body));
         let switch = CONNECTION.try_with(|connection| connection.switch.clone()).ok();
         let work = HANGS_ON.scope(RefCell::default(), async {
-            let ended = {
-                let exchange = pin!(self.proxy.process_new_http(session, shutdown));
-                let fresh = CONNECTION
-                    .try_with(|connection| connection.fresh.replace(false))
-                    .unwrap_or(true);
-                let idle = if fresh {
-                    Duration::ZERO
-                } else {
-                    self.limits.keepalive
-                };
-                let late = pin!(tokio::time::sleep(idle + self.limits.head));
-                until_cut(exchange, late, self.limits.body, switch.as_deref()).await
+            let exchange = pin!(self.proxy.process_new_http(session, shutdown));
+            let fresh = CONNECTION
+                .try_with(|connection| connection.fresh.replace(false))
+                .unwrap_or(true);
+            let idle = if fresh {
+                Duration::ZERO
+            } else {
+                self.limits.keepalive
             };
-            (ended, why())
+            let late = pin!(tokio::time::sleep(idle + self.limits.head));
+            match until_cut(exchange, late, self.limits.body, switch.as_deref()).await {
+                Ended::Naturally(stream) => Ended::Naturally(stream),
+                Ended::TooLate => Ended::TooLate,
+                // The exchange is still there: what it has is cleared away when its client has been told.
+                Ended::Cut(()) => {
+                    self.metrics.cut.inc();
+                    Ended::Cut(tell(switch.as_deref()).await)
+                }
+            }
         });
         match work.await {
-            (Ended::Naturally(stream), _) => stream,
-            (Ended::Cut, why) => {
-                self.metrics.cut.inc();
-                if let (Some(stream), Some(why)) = (switch.and_then(|switch| switch.take()), why) {
-                    say_goodbye(stream, why).await;
+            Ended::Naturally(stream) => stream,
+            Ended::Cut(goodbye) => {
+                if let Some(goodbye) = goodbye
+                    && tokio::time::timeout(GOODBYE, goodbye).await.is_err()
+                {
+                    tracing::debug!("the client did not close its WebSocket");
                 }
                 None
             }
-            (Ended::TooLate, _) => None,
+            Ended::TooLate => None,
         }
     }
 
@@ -198,9 +225,9 @@ impl HttpServerApp for Exchanges {
     }
 }
 
-enum Ended<T> {
+enum Ended<T, C = ()> {
     Naturally(T),
-    Cut,
+    Cut(C),
     TooLate,
 }
 
@@ -215,6 +242,13 @@ async fn until_cut<T>(
     let mut cut: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
     let mut ending = false;
     std::future::poll_fn(move |context| {
+        // Looked at first, and cheaply: where many end at once, the last waits for what is done to all others.
+        if !ending && cut.is_some() && why().is_some() {
+            ending = true;
+            if ends_now(switch, late.as_mut()) {
+                return Poll::Ready(Ended::Cut(()));
+            }
+        }
         if let Poll::Ready(value) = exchange.as_mut().poll(context) {
             return Poll::Ready(Ended::Naturally(value));
         }
@@ -229,15 +263,14 @@ async fn until_cut<T>(
             && let Some(cut) = &mut cut
             && cut.as_mut().poll(context).is_ready()
         {
-            if !switch.is_some_and(Switch::end) {
-                return Poll::Ready(Ended::Cut);
-            }
             ending = true;
-            late.as_mut().reset(Instant::now() + UNFINISHED);
+            if ends_now(switch, late.as_mut()) {
+                return Poll::Ready(Ended::Cut(()));
+            }
         }
         if ending {
             return if switch.is_some_and(Switch::is_between) || late.as_mut().poll(context).is_ready() {
-                Poll::Ready(Ended::Cut)
+                Poll::Ready(Ended::Cut(()))
             } else {
                 Poll::Pending
             };
@@ -255,8 +288,40 @@ async fn until_cut<T>(
     .await
 }
 
-/// Tells a WebSocket's client why it ends (RFC 6455 §7.1.2), and waits a moment for it to have heard: a connection
-/// that is closed with something unread in it may take the last words with it.
+/// The session has ended. False while a WebSocket is in the middle of a frame, which has some time from now on.
+fn ends_now(switch: Option<&Switch>, late: Pin<&mut tokio::time::Sleep>) -> bool {
+    let Some(switch) = switch.filter(|switch| switch.end()) else {
+        return true;
+    };
+    late.reset(Instant::now() + UNFINISHED);
+    switch.is_between()
+}
+
+/// Ends what the client sees of an exchange that has been cut. Where many are, what is behind them is cleared away a
+/// moment later: closing a service's connection and writing a line takes longer than the word to the client, and the
+/// last of them would wait for all. Returns what is left to do of a goodbye.
+async fn tell(switch: Option<&Switch>) -> Option<Goodbye> {
+    let goodbye = match (switch.map(Switch::take), why()) {
+        (Some(Left::Speak(stream)), Some(why)) => {
+            let mut goodbye: Goodbye = Box::pin(say_goodbye(stream, why));
+            // A few bytes: nearly always they leave at once.
+            let said = std::future::poll_fn(|context| Poll::Ready(goodbye.as_mut().poll(context))).await;
+            said.is_pending().then_some(goodbye)
+        }
+        (Some(Left::Speak(stream) | Left::Close(stream)), _) => {
+            drop(stream);
+            None
+        }
+        (Some(Left::Nothing) | None, _) => return None,
+    };
+    if siblings() > MANY {
+        tokio::time::sleep(AFTERWARDS).await;
+    }
+    goodbye
+}
+
+/// Tells a WebSocket's client why it ends (RFC 6455 §7.1.2), and waits for it to have heard: a connection that is closed
+/// with something unread in it may take the last words with it.
 async fn say_goodbye(mut stream: Stream, why: identity::Ended) {
     let goodbye = async {
         stream
@@ -268,112 +333,7 @@ async fn say_goodbye(mut stream: Stream, why: identity::Ended) {
         while stream.read(&mut unread).await? > 0 {}
         Ok::<(), std::io::Error>(())
     };
-    match tokio::time::timeout(GOODBYE, goodbye).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!("the client did not hear why its WebSocket ends: {error}"),
-        Err(_) => tracing::debug!("the client did not close its WebSocket"),
-    }
-}
-
-/// How many connections each address has open, over all threads.
-#[derive(Clone, Default)]
-pub(crate) struct OpenConnections(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-impl OpenConnections {
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Counts connections by address before anything is read from them.
-pub(crate) struct Door {
-    exchanges: Arc<Exchanges>,
-    open: OpenConnections,
-    trusted: Vec<IpNet>,
-}
-
-impl Door {
-    /// A door to the exchanges.
-    pub(crate) fn new(exchanges: Exchanges, open: OpenConnections, trusted: Vec<IpNet>) -> Self {
-        Self {
-            exchanges: Arc::new(exchanges),
-            open,
-            trusted,
-        }
-    }
-
-    /// A trusted proxy speaks for many clients and is not limited; one IPv6 client owns a whole /64.
-    fn enter(&self, address: Option<IpAddr>) -> Option<Inside> {
-        let address = address
-            .filter(|address| !self.trusted.iter().any(|network| network.contains(address)))
-            .map(network_of);
-        if let Some(address) = address {
-            let mut open = self.open.lock();
-            let count = open.entry(address).or_insert(0);
-            let limit = self.exchanges.limits.per_address;
-            if limit != 0 && *count >= limit {
-                self.exchanges.metrics.connections_refused.inc();
-                return None;
-            }
-            *count += 1;
-        }
-        self.exchanges.metrics.connections.inc();
-        Some(Inside {
-            address,
-            open: self.open.clone(),
-            metrics: self.exchanges.metrics.clone(),
-        })
-    }
-}
-
-fn network_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
-    }
-}
-
-struct Inside {
-    address: Option<IpAddr>,
-    open: OpenConnections,
-    metrics: Arc<Metrics>,
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        self.metrics.connections.dec();
-        let Some(address) = self.address else { return };
-        let mut open = self.open.lock();
-        if let Entry::Occupied(mut entry) = open.entry(address) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl ServerApp for Door {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let address = stream.get_socket_digest().and_then(|digest| {
-            digest
-                .peer_addr()
-                .and_then(|peer| peer.as_inet().map(std::net::SocketAddr::ip))
-        });
-        let _inside = self.enter(address)?;
-        let switch = Arc::new(Switch::default());
-        let connection = Connection {
-            fresh: Cell::new(true),
-            switch: switch.clone(),
-        };
-        let stream: Stream = Box::new(Tap::new(stream, switch));
-        CONNECTION
-            .scope(connection, self.exchanges.process_new(stream, shutdown))
-            .await
-    }
-
-    async fn cleanup(&self) {
-        self.exchanges.http_cleanup().await;
+    if let Err(error) = goodbye.await {
+        tracing::debug!("the client did not hear why its WebSocket ends: {error}");
     }
 }

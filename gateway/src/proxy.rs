@@ -108,6 +108,7 @@ impl Proxy {
         if let (Some(identity), Some(route)) = (&context.identity, context.route()) {
             let (view, access) = (&self.gateway.view, route.service.access);
             cut::tie(if context.life.is_long() {
+                cut::lasts();
                 let watched = view.watch(identity, access).await;
                 watched.map_err(credentials::refusal)?
             } else {

@@ -2,13 +2,13 @@
 //! gateway can say goodbye between two of them, whatever the backend is in the middle of.
 //!
 //! Responsible for: passing everything on unchanged, counting frames once a WebSocket has begun, holding back what
-//! comes after the frame that is being sent once the exchange is to end, and handing the stream over then. Not
-//! responsible for when an exchange ends, nor for what is said.
+//! comes after the frame that is being sent once the exchange is to end, and handing the stream over then, while the
+//! exchange that had it still exists. Not responsible for when an exchange ends, nor for what is said.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,12 +23,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
 
-/// Bytes pass and nobody looks.
+/// Bytes pass and nobody looks. The stream is the tap's alone: most requests need no more.
 const PASSING: u8 = 0;
+/// The exchange may go on for long, and end before it has come to its end: the stream can be taken away from the tap.
+const LASTING: u8 = 1;
 /// A WebSocket has begun: frames are counted.
-const COUNTING: u8 = 1;
+const COUNTING: u8 = 2;
 /// The frame that is being sent may be completed; nothing else passes, in either direction.
-const ENDING: u8 = 2;
+const ENDING: u8 = 3;
 
 /// What the exchange on a connection and the connection's stream know of each other. One task uses both.
 #[derive(Debug, Default)]
@@ -36,10 +38,26 @@ pub(super) struct Switch {
     mode: AtomicU8,
     between: AtomicBool,
     closed: AtomicBool,
-    left: Mutex<Option<Stream>>,
+    /// The stream, from the first use after [`Switch::last`] on.
+    stream: Mutex<Option<Stream>>,
+}
+
+/// What there is to do with the stream of an exchange that has been cut.
+pub(super) enum Left {
+    /// A WebSocket's, between two frames: its client can be told why it ends.
+    Speak(Stream),
+    /// Nothing may be said on it.
+    Close(Stream),
+    /// It is the exchange's alone.
+    Nothing,
 }
 
 impl Switch {
+    /// The exchange that begins may go on for long.
+    pub(super) fn last(&self) {
+        let _ = self.mode.compare_exchange(PASSING, LASTING, Relaxed, Relaxed);
+    }
+
     /// The next bytes are the head of an answer that begins a WebSocket.
     pub(super) fn count(&self) {
         self.between.store(false, Relaxed);
@@ -58,38 +76,68 @@ impl Switch {
         self.between.load(Relaxed)
     }
 
-    /// The stream, once the exchange that was to end is dropped; `None` in the middle of a frame, or if the
-    /// backend has closed by itself.
-    pub(super) fn take(&self) -> Option<Stream> {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
-        left.filter(|_| self.is_between() && !self.closed.load(Relaxed))
+    /// Takes the stream away from the exchange, which must not be used any more. Nothing is to be said in the middle of
+    /// a frame, or if the backend has closed by itself.
+    pub(super) fn take(&self) -> Left {
+        let silent = self.mode.load(Relaxed) != ENDING || !self.is_between() || self.closed.load(Relaxed);
+        match self.lock().take() {
+            Some(stream) if silent => Left::Close(stream),
+            Some(stream) => Left::Speak(stream),
+            None => Left::Nothing,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Stream>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A stream that is followed.
 #[derive(Debug)]
 pub(super) struct Tap {
-    /// There until the drop.
-    inner: Option<Stream>,
+    /// The stream, while nobody else may take it.
+    own: Option<Stream>,
     frames: Frames,
     switch: Arc<Switch>,
 }
 
 impl Tap {
     /// Taps a stream.
-    pub(super) fn new(inner: Stream, switch: Arc<Switch>) -> Self {
+    pub(super) fn new(own: Stream, switch: Arc<Switch>) -> Self {
         Self {
-            inner: Some(inner),
+            own: Some(own),
             frames: Frames::new(),
             switch,
         }
     }
 
-    fn inner(&mut self) -> io::Result<Pin<&mut Stream>> {
-        match &mut self.inner {
-            Some(inner) => Ok(Pin::new(inner)),
-            None => Err(io::ErrorKind::NotConnected.into()),
+    /// Works on the stream, wherever it is; an error once it was taken.
+    fn on<T>(&mut self, work: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if self.switch.mode.load(Relaxed) != PASSING
+            && let Some(own) = self.own.take()
+        {
+            *self.switch.lock() = Some(own);
         }
+        if let Some(own) = &mut self.own {
+            return work(Pin::new(own));
+        }
+        match self.switch.lock().as_mut() {
+            Some(stream) => work(Pin::new(stream)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// What the stream says of itself; nothing once it was taken.
+    fn ask<T: Default>(&self, question: impl FnOnce(&Stream) -> T) -> T {
+        match &self.own {
+            Some(own) => question(own),
+            None => self.switch.lock().as_ref().map(question).unwrap_or_default(),
+        }
+    }
+
+    /// The stream for a while, to be given back as `own`.
+    fn borrow(&mut self) -> Option<Stream> {
+        self.own.take().or_else(|| self.switch.lock().take())
     }
 
     fn sent(&mut self, bytes: &[u8]) {
@@ -101,10 +149,8 @@ impl Tap {
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        if self.switch.mode.load(Relaxed) == ENDING {
-            let mut left = self.switch.left.lock().unwrap_or_else(PoisonError::into_inner);
-            *left = self.inner.take();
-        }
+        // With it, or the connection would stay open for as long as somebody has the switch.
+        drop(self.switch.lock().take());
     }
 }
 
@@ -115,7 +161,7 @@ impl AsyncWrite for Tap {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let bytes = match self.switch.mode.load(Relaxed) {
-            PASSING => return self.inner()?.poll_write(context, bytes),
+            PASSING | LASTING => return self.on(|stream| stream.poll_write(context, bytes)),
             ENDING => match self.frames.unfinished(bytes) {
                 // Never woken: who ends the exchange sees that the frame is complete, and drops it.
                 0 => return Poll::Pending,
@@ -123,7 +169,7 @@ impl AsyncWrite for Tap {
             },
             _ => bytes,
         };
-        let written = ready!(self.inner()?.poll_write(context, bytes))?;
+        let written = ready!(self.on(|stream| stream.poll_write(context, bytes)))?;
         self.sent(bytes.get(..written).unwrap_or_default());
         Poll::Ready(Ok(written))
     }
@@ -133,23 +179,23 @@ impl AsyncWrite for Tap {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.switch.mode.load(Relaxed) == PASSING {
-            return self.inner()?.poll_write_vectored(context, bytes);
+        if matches!(self.switch.mode.load(Relaxed), PASSING | LASTING) {
+            return self.on(|stream| stream.poll_write_vectored(context, bytes));
         }
         let first = bytes.iter().find(|slice| !slice.is_empty());
         self.poll_write(context, first.map_or(&[], |slice| &**slice))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.as_ref().is_some_and(|inner| inner.is_write_vectored())
+        self.ask(|stream| stream.is_write_vectored())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner()?.poll_flush(context)
+        self.on(|stream| stream.poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner()?.poll_shutdown(context)
+        self.on(|stream| stream.poll_shutdown(context))
     }
 }
 
@@ -162,15 +208,16 @@ impl AsyncRead for Tap {
         if self.switch.mode.load(Relaxed) == ENDING {
             return Poll::Pending;
         }
-        self.inner()?.poll_read(context, buffer)
+        self.on(|stream| stream.poll_read(context, buffer))
     }
 }
 
 #[async_trait]
 impl Shutdown for Tap {
     async fn shutdown(&mut self) {
-        if let Some(inner) = &mut self.inner {
-            inner.shutdown().await;
+        if let Some(mut stream) = self.borrow() {
+            stream.shutdown().await;
+            self.own = Some(stream);
         }
     }
 }
@@ -178,137 +225,77 @@ impl Shutdown for Tap {
 #[async_trait]
 impl Peek for Tap {
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
-        match &mut self.inner {
-            Some(inner) => inner.try_peek(buffer).await,
-            None => Ok(false),
-        }
+        let Some(mut stream) = self.borrow() else {
+            return Ok(false);
+        };
+        let peeked = stream.try_peek(buffer).await;
+        self.own = Some(stream);
+        peeked
     }
 }
 
 impl UniqueID for Tap {
     fn id(&self) -> UniqueIDType {
-        self.inner.as_ref().map_or(-1, |inner| inner.id())
+        self.ask(|stream| Some(stream.id())).unwrap_or(-1)
     }
 }
 
 impl Ssl for Tap {
+    /// While it is the tap's alone: a reference cannot outlive the lock.
     fn get_ssl(&self) -> Option<&TlsRef> {
-        self.inner.as_ref().and_then(|inner| inner.get_ssl())
+        self.own.as_ref().and_then(|own| own.get_ssl())
     }
 
     fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.inner.as_ref().and_then(|inner| inner.get_ssl_digest())
+        self.ask(|stream| stream.get_ssl_digest())
     }
 
     fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.inner.as_ref().and_then(|inner| inner.selected_alpn_proto())
+        self.ask(|stream| stream.selected_alpn_proto())
     }
 }
 
 impl GetTimingDigest for Tap {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        let inner = self.inner.as_ref();
-        inner.map(|inner| inner.get_timing_digest()).unwrap_or_default()
+        self.ask(|stream| stream.get_timing_digest())
     }
 
     fn get_read_pending_time(&self) -> Duration {
-        let inner = self.inner.as_ref();
-        inner.map_or(Duration::ZERO, |inner| inner.get_read_pending_time())
+        self.ask(|stream| stream.get_read_pending_time())
     }
 
     fn get_write_pending_time(&self) -> Duration {
-        let inner = self.inner.as_ref();
-        inner.map_or(Duration::ZERO, |inner| inner.get_write_pending_time())
+        self.ask(|stream| stream.get_write_pending_time())
     }
 }
 
 impl GetProxyDigest for Tap {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.inner.as_ref().and_then(|inner| inner.get_proxy_digest())
+        self.ask(|stream| stream.get_proxy_digest())
     }
 
     fn set_proxy_digest(&mut self, digest: ProxyDigest) {
-        if let Some(inner) = &mut self.inner {
-            inner.set_proxy_digest(digest);
+        if let Some(own) = &mut self.own {
+            own.set_proxy_digest(digest);
+        } else if let Some(stream) = self.switch.lock().as_mut() {
+            stream.set_proxy_digest(digest);
         }
     }
 }
 
 impl GetSocketDigest for Tap {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.inner.as_ref().and_then(|inner| inner.get_socket_digest())
+        self.ask(|stream| stream.get_socket_digest())
     }
 
     fn set_socket_digest(&mut self, digest: SocketDigest) {
-        if let Some(inner) = &mut self.inner {
-            inner.set_socket_digest(digest);
+        if let Some(own) = &mut self.own {
+            own.set_socket_digest(digest);
+        } else if let Some(stream) = self.switch.lock().as_mut() {
+            stream.set_socket_digest(digest);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::*;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-
-    const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
-
-    fn tapped() -> (Tap, Arc<Switch>, DuplexStream) {
-        let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let switch = Arc::new(Switch::default());
-        (Tap::new(Box::new(ours), switch.clone()), switch, theirs)
-    }
-
-    #[tokio::test]
-    async fn what_is_no_websocket_passes_and_has_nothing_to_wait_for() {
-        let (mut tap, switch, mut client) = tapped();
-        tap.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-        let mut got = [0; 19];
-        client.read_exact(&mut got).await.unwrap();
-        assert!(!switch.end());
-        drop(tap);
-        assert!(switch.take().is_none());
-    }
-
-    #[tokio::test]
-    async fn in_the_middle_of_a_frame_its_rest_passes_and_no_more() {
-        let (mut tap, switch, mut client) = tapped();
-        switch.count();
-        tap.write_all(&[HEAD, &[0x82, 4, 1, 2]].concat()).await.unwrap();
-        assert!(switch.end() && !switch.is_between());
-        let next = [3, 4, 0x82, 1, 9];
-        let write = tokio::time::timeout(Duration::from_millis(20), tap.write_all(&next));
-        assert!(write.await.is_err(), "the next frame is held back");
-        assert!(switch.is_between());
-        drop(tap);
-        let mut stream = switch.take().unwrap();
-        stream.write_all(b"!").await.unwrap();
-        drop(stream);
-        let mut got = Vec::new();
-        client.read_to_end(&mut got).await.unwrap();
-        assert_eq!(got, [HEAD, &[0x82, 4, 1, 2, 3, 4, b'!']].concat());
-    }
-
-    #[tokio::test]
-    async fn a_frame_that_is_never_completed_leaves_nothing_to_say() {
-        let (mut tap, switch, _client) = tapped();
-        switch.count();
-        tap.write_all(&[HEAD, &[0x82, 4, 1, 2]].concat()).await.unwrap();
-        assert!(switch.end());
-        drop(tap);
-        assert!(switch.take().is_none());
-    }
-
-    #[tokio::test]
-    async fn who_has_closed_already_is_not_spoken_for() {
-        let (mut tap, switch, _client) = tapped();
-        switch.count();
-        tap.write_all(&[HEAD, &[0x88, 2, 3, 0xe8]].concat())
-            .await
-            .unwrap();
-        assert!(switch.end() && switch.is_between());
-        drop(tap);
-        assert!(switch.take().is_none());
-    }
-}
+mod tests;

@@ -82,6 +82,11 @@ impl LiveStream {
         self.line.token.clone()
     }
 
+    /// How many streams end with it, itself included.
+    pub fn siblings(&self) -> u64 {
+        self.line.streams()
+    }
+
     /// Why it must end; `None` while it may go on.
     pub fn reason(&self) -> Option<Ended> {
         self.line.ended()
