@@ -217,17 +217,17 @@ pub(crate) async fn fill(pool: &Pool) -> Result<(), sqlx::Error> {
     // Takes the write lock first: of two Codexes that start at once, one fills.
     let mut transaction = pool.begin().await?;
     sqlx::query("UPDATE companies SET updated_at = updated_at WHERE id < 0")
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
     let present: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM companies")
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut transaction)
         .await?;
     if present > 0 {
         return Ok(());
     }
     let now = unix_now().cast_signed();
     for row in &COMPANIES {
-        let company = match companies::store::create(&mut *transaction, &company(row), None, now).await {
+        let company = match companies::store::create(&mut transaction, &company(row), None, now).await {
             Ok(id) => id,
             Err(SaveError::Database(error)) => return Err(error),
             // The table above is checked by a test; a company that cannot be stored is left out.
@@ -237,7 +237,7 @@ pub(crate) async fn fill(pool: &Pool) -> Result<(), sqlx::Error> {
         for person in row.6 {
             let details = contact(row.2, *person);
             if let Created::Contact(id) =
-                contacts::store::create(&mut *transaction, company, &details, now).await?
+                contacts::store::create(&mut transaction, company, &details, now).await?
             {
                 people.push(id);
             }
@@ -255,7 +255,7 @@ pub(crate) async fn fill(pool: &Pool) -> Result<(), sqlx::Error> {
                 email: Some(CLIENT.to_owned()),
                 phone: None,
             };
-            contacts::store::create(&mut *transaction, company, &client, now).await?;
+            contacts::store::create(&mut transaction, company, &client, now).await?;
         }
     }
     transaction.commit().await
@@ -347,7 +347,7 @@ mod tests {
         let count = async |pool: &Pool, sql: &'static str| -> i64 {
             sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
         };
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         for _ in 0..2 {
             fill(&pool).await.unwrap();
             assert_eq!(count(&pool, "SELECT COUNT(*) FROM companies").await, 15);
@@ -355,7 +355,7 @@ mod tests {
         }
         let mine = "SELECT COUNT(*) FROM contacts WHERE email_key = 'client@hivematrix.example'";
         assert_eq!(count(&pool, mine).await, 1);
-        let used = database::open("sqlite::memory:").await.unwrap();
+        let used = database::in_memory().await;
         let own = companies::Details {
             name: "Ours".to_owned(),
             ..companies::Details::default()

@@ -25,7 +25,7 @@ mod refusal;
 mod routes;
 mod viewer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -46,6 +46,8 @@ pub struct CodexSettings {
     /// The database: `sqlite:path/to/codex.db` (created if it is not there), `sqlite::memory:` (gone with the program),
     /// or `postgres://user:password@host/database`.
     pub database: String,
+    /// How long a statement may take before it is given up; 10 seconds by default. Whoever waits for it gets 503.
+    pub statement_limit: Duration,
     /// How callers are known; its service name is `codex`.
     pub auth: Auth,
     /// Whether to fill an empty database with invented companies. One that holds companies is left alone.
@@ -64,6 +66,7 @@ impl CodexSettings {
     pub fn new(database: impl Into<String>, auth: Auth) -> Self {
         Self {
             database: database.into(),
+            statement_limit: Duration::from_secs(10),
             auth,
             demo_data: false,
             home_pages: Vec::new(),
@@ -97,7 +100,7 @@ impl FromRef<Codex> for Auth {
 /// # Errors
 /// When the database cannot be opened, brought up to date, or filled with the demo's data.
 pub async fn router(settings: CodexSettings) -> Result<Router, DatabaseError> {
-    let pool = database::open(&settings.database).await?;
+    let pool = database::open(&settings.database, settings.statement_limit).await?;
     if settings.demo_data {
         demo::fill(&pool).await?;
     }

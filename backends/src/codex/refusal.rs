@@ -21,6 +21,13 @@ pub(crate) fn database_failed(error: sqlx::Error) -> Rejection {
             "Codex is busy. Nothing was changed; please try again in a moment.",
             1,
         )
+    } else if is_slow(&error) {
+        tracing::error!(reason = "database_slow", %error, "a statement was given up");
+        Rejection::unavailable(
+            "Codex's database takes too long to answer. If you were changing something, look whether it is there before \
+             you try again.",
+            10,
+        )
     } else if is_away(&error) {
         tracing::error!(reason = "database_unreachable", %error, "the database does not answer");
         Rejection::unavailable(
@@ -35,6 +42,15 @@ pub(crate) fn database_failed(error: sqlx::Error) -> Rejection {
 fn is_busy(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.message().contains("is locked"),
+        _ => false,
+    }
+}
+
+/// Whether the time limit of statements has ended it: ours, or PostgreSQL's.
+fn is_slow(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57014"),
         _ => false,
     }
 }

@@ -1,8 +1,14 @@
 //! The database goes away, and comes back.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
+use sqlx::{Connection as _, PgConnection};
 
 use super::*;
+
+/// What people read when a statement has met its time limit.
+const SLOW: &str = "database takes too long to answer. If you were changing something";
 
 #[tokio::test]
 async fn a_form_that_could_not_be_stored_comes_back_filled_in_on_postgresql() {
@@ -96,4 +102,120 @@ async fn a_server_that_is_not_there_is_said_at_the_start_without_the_password_on
         "{error}"
     );
     assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+/// Codex on PostgreSQL, whose statements may take two seconds.
+async fn impatient(database: &str) -> Stand {
+    codex_with(CodexSettings {
+        statement_limit: Duration::from_secs(2),
+        ..CodexSettings::new(database, auth("codex"))
+    })
+    .await
+}
+
+/// Somebody who has the companies for himself until he is dropped.
+async fn locker(database: &str) -> PgConnection {
+    let mut locker = PgConnection::connect(database).await.unwrap();
+    for statement in ["BEGIN", "LOCK TABLE companies IN ACCESS EXCLUSIVE MODE"] {
+        sqlx::query(statement).execute(&mut locker).await.unwrap();
+    }
+    locker
+}
+
+#[tokio::test]
+async fn who_waits_for_a_lock_is_told_so_in_time_and_nothing_typed_is_lost_on_postgresql() {
+    let postgres = Postgres::start().await;
+    let database = postgres::fresh_database(postgres.port()).await;
+    let codex = impatient(&database).await;
+    let admin = user(Admin);
+    create(&codex, "Acme").await;
+    let locker = locker(&database).await;
+
+    let import = codex.request(Method::POST, "/api/import/companies", &admin);
+    let began = Instant::now();
+    let (form, page, program, import) = tokio::join!(
+        codex.submit("/companies", &admin, &[("name", "Typed for an hour")]),
+        codex.page("/companies", &admin),
+        codex.get("/api/companies", &admin),
+        codex.send(import.body("name\nTyped for an hour\n")),
+    );
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    for answer in [&form, &page, &program, &import] {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(
+            answer.text.contains("takes too long to answer"),
+            "{}",
+            answer.text
+        );
+    }
+    assert!(form.text.contains("Typed for an hour"), "{}", form.text);
+
+    drop(locker);
+    // The same connections, none of which was lost.
+    let works = async || (codex.get("/api/companies", &admin).await.status == 200).then_some(());
+    until(works).await;
+    create(&codex, "Typed for an hour").await;
+    assert_eq!(codex.get("/api/companies", &admin).await.json()["total"], 2);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_in_the_middle_of_a_statement_holds_up_nobody_on_postgresql() {
+    let postgres = Postgres::start().await;
+    let database = postgres::fresh_database(postgres.port()).await;
+    let codex = impatient(&database).await;
+    let admin = user(Admin);
+    let locker = locker(&database).await;
+
+    let mut observer = PgConnection::connect(&database).await.unwrap();
+    let stop = async {
+        let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        let mut waits = async || {
+            sqlx::query_scalar::<_, i32>(waiting)
+                .fetch_optional(&mut observer)
+                .await
+                .unwrap()
+        };
+        let pid = until(&mut waits).await;
+        signal("STOP", pid);
+        pid
+    };
+    let began = Instant::now();
+    let (page, stopped) = tokio::join!(codex.page("/companies", &admin), stop);
+    assert_eq!(page.status, 503);
+    assert!(page.text.contains(SLOW), "{}", page.text);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+
+    // Its place is free for another connection; that one is never used again.
+    drop(locker);
+    for name in ["One", "Two"] {
+        create(&codex, name).await;
+    }
+    assert_eq!(codex.get("/health", "").await.status, 200);
+    signal("CONT", stopped);
+}
+
+/// Sends a signal to one of the server's processes.
+fn signal(name: &str, pid: i32) {
+    let sent = std::process::Command::new("sh")
+        .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success(), "signal {name}");
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_hundreds_of_times_it_still_answers() {
+    let codex = codex().await;
+    create(&codex, "Acme").await;
+    for _ in 0..400 {
+        let refused = codex
+            .call(
+                Method::POST,
+                "/api/companies",
+                &user(Admin),
+                json!({ "name": "Acme" }),
+            )
+            .await;
+        assert_eq!(refused.status, 409, "{}", refused.text);
+    }
+    assert_eq!(codex.get("/api/companies", &user(Admin)).await.json()["total"], 1);
 }

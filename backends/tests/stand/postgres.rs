@@ -72,7 +72,14 @@ impl Postgres {
         ] {
             server.args(["-c", setting]);
         }
-        let server = server.args(["-p", &self.port.to_string()]).spawn().unwrap();
+        // Not a pipe: what nobody reads is full after a hundred and fifty refused statements, and then the server waits
+        // with its next word, and everybody for the server.
+        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let server = server
+            .args(["-p", &self.port.to_string()])
+            .stderr(log)
+            .spawn()
+            .unwrap();
         self.server = Some(server);
         let end = Instant::now() + Duration::from_secs(60);
         while PgConnection::connect(&self.url("postgres")).await.is_err() {

@@ -205,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_first_visit_makes_an_agent_and_a_later_one_refreshes_it_without_losing_what_was_chosen() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         let first = visited(&pool, &user("Kim@Example.com", "Kim"))
             .await
             .unwrap()
@@ -232,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_no_email_address_has_no_agent() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         for email in ["", "  ", "kim", "kim@exa\nmple.com"] {
             assert_eq!(
                 visited(&pool, &user(email, "Kim")).await.unwrap(),

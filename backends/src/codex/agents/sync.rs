@@ -63,7 +63,7 @@ async fn take_over(pool: &Pool, people: &[Person], now: i64) -> Result<Report, s
     let mut transaction = pool.begin().await?;
     // Written first, so that two synchronizations wait for each other; what is left with it at the end is gone.
     let known = sqlx::query("UPDATE agents SET synced_at = -1 WHERE synced_at IS NOT NULL")
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
     tracing::debug!(known = known.rows_affected(), "agents known from before");
     for person in people {
@@ -82,7 +82,7 @@ async fn take_over(pool: &Pool, people: &[Person], now: i64) -> Result<Report, s
     let gone = sqlx::query("UPDATE agents SET state = $1, synced_at = $2 WHERE synced_at = -1")
         .bind(GONE)
         .bind(now)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
     report.gone = u32::try_from(gone.rows_affected()).unwrap_or(u32::MAX);
     transaction.commit().await?;
@@ -97,7 +97,7 @@ enum Outcome {
 
 /// One person. An agent is the person's by the provider's id, or else by the e-mail address.
 async fn one(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     person: &Person,
     email: &str,
     now: i64,

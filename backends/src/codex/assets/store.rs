@@ -141,7 +141,7 @@ pub(crate) async fn alike(
 
 /// Stores a new asset and answers its number.
 pub(crate) async fn create(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     company: i64,
     details: &Details,
     now: i64,
@@ -176,7 +176,7 @@ pub(crate) async fn create(
 
 /// Replaces what is known of an asset.
 pub(crate) async fn update(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     company: i64,
     id: i64,
     details: &Details,
@@ -219,7 +219,7 @@ pub(crate) async fn delete(pool: &Pool, company: i64, id: i64) -> Result<bool, s
 }
 
 async fn contact_must_fit(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     company: i64,
     details: &Details,
 ) -> Result<(), SaveError> {

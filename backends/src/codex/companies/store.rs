@@ -296,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_finds_every_word_in_any_case_and_takes_wildcards_literally() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         for name in [
             "MÜLLER & Söhne",
             "50% Off Ltd",
@@ -323,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_taken_whatever_the_case_of_its_letters() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         create(&pool, &named("Ärzte"), None, 1).await.unwrap();
         let refused = create(&pool, &named("ÄRZTE"), None, 1).await;
         assert!(matches!(refused, Err(SaveError::Refused(errors)) if errors.of("name").is_some()));
@@ -331,7 +331,7 @@ mod tests {
 
     #[tokio::test]
     async fn numbers_are_64_bits_wide_and_never_used_again() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES ('companies', $1)")
             .bind(i64::from(u32::MAX) + 41)
             .execute(&pool)

@@ -260,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_contact_goes_with_its_company() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         let (doomed, spared) = (company(&pool, "Doomed").await, company(&pool, "Spared").await);
         create(&pool, doomed, &kim(), 1).await.unwrap();
         create(&pool, spared, &kim(), 1).await.unwrap();
@@ -276,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_contact_is_found_under_its_own_company_only() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         let (own, other) = (company(&pool, "Own").await, company(&pool, "Other").await);
         let Created::Contact(id) = create(&pool, own, &kim(), 1).await.unwrap() else {
             panic!("not created")
@@ -290,13 +290,13 @@ mod tests {
 
     #[tokio::test]
     async fn contacts_have_a_limit_and_need_a_company() {
-        let pool = database::open("sqlite::memory:").await.unwrap();
+        let pool = database::in_memory().await;
         assert_eq!(create(&pool, 77, &kim(), 1).await.unwrap(), Created::NoCompany);
         let company = company(&pool, "Big").await;
         let mut transaction = pool.begin().await.unwrap();
         for _ in 0..MOST {
             assert!(matches!(
-                create(&mut *transaction, company, &kim(), 1).await.unwrap(),
+                create(&mut transaction, company, &kim(), 1).await.unwrap(),
                 Created::Contact(_)
             ));
         }

@@ -4,18 +4,18 @@
 //! that only one of the two understands. The migrations, too, exist once (`migrations`). What is stored in the tables
 //! is the business of the modules that own them (`companies`, `contacts`, `assets`, `agents`, `pull`).
 
+mod limited;
 mod migrations;
 
 use std::{str::FromStr, time::Duration};
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{
+    AnyConnection, AssertSqlSafe, Connection as _,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
 use url::Url;
 
-/// The connections to the database.
-pub(crate) type Pool = sqlx::AnyPool;
-
-/// One connection, for statements that belong into one transaction.
-pub(crate) type Connection = sqlx::AnyConnection;
+pub(crate) use self::limited::{Connection, Pool};
 
 /// A row of either database.
 pub(crate) type Row = sqlx::any::AnyRow;
@@ -55,24 +55,15 @@ enum Kind {
 }
 
 /// Opens the database behind `url`: `sqlite:path/to/codex.db` (created, if need be), `sqlite::memory:`, or
-/// `postgres://user:password@host/database` (which must exist; its tables need not).
-pub(crate) async fn open(url: &str) -> Result<Pool, DatabaseError> {
+/// `postgres://user:password@host/database` (which must exist; its tables need not). No statement takes longer than
+/// `limit`.
+pub(crate) async fn open(url: &str, limit: Duration) -> Result<Pool, DatabaseError> {
     sqlx::any::install_default_drivers();
     let (kind, options) = understand(url)?;
     let pool = AnyPoolOptions::new()
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                if kind == Kind::File {
-                    // Readers beside the writer. With WAL, NORMAL survives a crash of the program; a power cut may
-                    // cost the last transactions, never the file.
-                    for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"] {
-                        sqlx::query(pragma).execute(&mut *connection).await?;
-                    }
-                }
-                Ok(())
-            })
-        });
+        .after_connect(move |connection, _| Box::pin(prepare(connection, kind, limit)))
+        .after_release(move |connection, _| Box::pin(is_well(connection, kind, limit)));
     let pool = match kind {
         // The data live as long as the connection does, so there is exactly one, and it is never closed for idleness.
         Kind::Memory => pool
@@ -84,8 +75,49 @@ pub(crate) async fn open(url: &str) -> Result<Pool, DatabaseError> {
         Kind::Postgres => pool.max_connections(POSTGRES_CONNECTIONS),
     };
     let pool = pool.connect_with(options).await?;
-    migrations::of(kind).run(&pool).await?;
-    Ok(pool)
+    let mut connection = pool.acquire().await?;
+    if kind == Kind::Postgres {
+        // A migration may take its time, and Codexes that start at once wait for each other.
+        sqlx::query("SET statement_timeout = 0")
+            .execute(&mut *connection)
+            .await?;
+        migrations::of(kind).run(&mut connection).await?;
+        connection.close().await?;
+    } else {
+        migrations::of(kind).run(&mut connection).await?;
+    }
+    Ok(Pool::new(pool, limit))
+}
+
+/// Makes a new connection ready.
+async fn prepare(connection: &mut AnyConnection, kind: Kind, limit: Duration) -> Result<(), sqlx::Error> {
+    match kind {
+        Kind::Memory => {}
+        Kind::File => {
+            // Readers beside the writer. With WAL, NORMAL survives a crash of the program; a power cut may cost the last
+            // transactions, never the file.
+            for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"] {
+                sqlx::query(pragma).execute(&mut *connection).await?;
+            }
+        }
+        Kind::Postgres => {
+            // Before we give the statement up, and the connection with it.
+            let earlier = (limit * 4 / 5).as_millis().max(1);
+            let set = AssertSqlSafe(format!("SET statement_timeout = {earlier}"));
+            sqlx::query(set).execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a connection that comes back can be used again. One whose statement was given up may still wait for the
+/// answer; without this, whoever waits for it would never end, and the connection would be missed for good.
+async fn is_well(connection: &mut AnyConnection, kind: Kind, limit: Duration) -> Result<bool, sqlx::Error> {
+    match kind {
+        // Its data would go with it.
+        Kind::Memory => Ok(true),
+        Kind::File | Kind::Postgres => Ok(limited::within(limit, connection.ping()).await.is_ok()),
+    }
 }
 
 fn understand(url: &str) -> Result<(Kind, AnyConnectOptions), DatabaseError> {
@@ -121,16 +153,25 @@ pub(crate) fn is_taken(error: &sqlx::Error, column: &str) -> bool {
     }
 }
 
+/// A database in memory, for tests.
+#[cfg(test)]
+pub(crate) async fn in_memory() -> Pool {
+    open("sqlite::memory:", Duration::from_secs(10))
+        .await
+        .expect("a database in memory")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
 
+    const LIMIT: Duration = Duration::from_secs(10);
+
     async fn pragma(pool: &Pool, sql: &'static str) -> String {
-        let mut connection = pool.acquire().await.unwrap();
         sqlx::query_scalar::<_, String>(sql)
-            .fetch_one(&mut *connection)
+            .fetch_one(pool)
             .await
             .unwrap()
     }
@@ -139,7 +180,7 @@ mod tests {
     async fn a_file_is_created_with_wal_and_foreign_keys_and_found_again_as_it_was_left() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("codex.db").display());
-        let pool = open(&url).await.unwrap();
+        let pool = open(&url, LIMIT).await.unwrap();
         assert_eq!(
             pragma(&pool, "SELECT journal_mode FROM pragma_journal_mode").await,
             "wal"
@@ -158,7 +199,7 @@ mod tests {
             .unwrap();
         pool.close().await;
 
-        let again = open(&url).await.unwrap();
+        let again = open(&url, LIMIT).await.unwrap();
         assert_eq!(pragma(&again, "SELECT email FROM agents").await, "a@b.c");
     }
 
@@ -166,7 +207,7 @@ mod tests {
     async fn a_database_written_by_a_newer_codex_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("codex.db").display());
-        let pool = open(&url).await.unwrap();
+        let pool = open(&url, LIMIT).await.unwrap();
         sqlx::query(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
              VALUES (999, 'from the future', TRUE, x'00', 1)",
@@ -176,7 +217,7 @@ mod tests {
         .unwrap();
         pool.close().await;
 
-        assert!(matches!(open(&url).await, Err(DatabaseError::Migrate(_))));
+        assert!(matches!(open(&url, LIMIT).await, Err(DatabaseError::Migrate(_))));
     }
 
     #[tokio::test]
@@ -188,13 +229,13 @@ mod tests {
             "this is a letter, not a database; it is long enough to be read as a header, though",
         )
         .unwrap();
-        assert!(open(&format!("sqlite:{}", file.display())).await.is_err());
+        assert!(open(&format!("sqlite:{}", file.display()), LIMIT).await.is_err());
         for url in [
             "codex.db",
             "mysql://u:secret@localhost/x",
             "postgres://u:secret@[::/x",
         ] {
-            let error = open(url).await.unwrap_err();
+            let error = open(url, LIMIT).await.unwrap_err();
             assert!(matches!(error, DatabaseError::Url(_)), "{url}: {error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use hivematrix_platform::unix_now;
 use serde::Serialize;
-use sqlx::{Connection as _, Row as _};
+use sqlx::Row as _;
 
 use super::{
     Kind,
@@ -61,7 +61,7 @@ pub(super) async fn import(
     .bind(kind.name())
     .bind(email)
     .bind(now)
-    .fetch_one(&mut *transaction)
+    .fetch_one(&mut transaction)
     .await?
     .try_get("id")?;
     let (mut done, mut problems) = (Done::default(), Vec::new());
@@ -100,7 +100,7 @@ pub(super) async fn import(
         .bind(done.changed)
         .bind(done.unchanged)
         .bind(id)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
     transaction.commit().await?;
     tracing::info!(
@@ -122,7 +122,7 @@ enum Taken {
 }
 
 async fn one(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     kind: Kind,
     row: &Row,
     now: i64,

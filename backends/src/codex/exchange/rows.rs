@@ -68,7 +68,7 @@ fn deleted() -> RowError {
 
 /// Takes one row over; answers the number of what it is about.
 pub(super) async fn take(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     kind: Kind,
     row: &Row,
     now: i64,
@@ -80,7 +80,7 @@ pub(super) async fn take(
     }
 }
 
-async fn company(connection: &mut Connection, row: &Row, now: i64) -> Result<(i64, Change), RowError> {
+async fn company(connection: &mut Connection<'_>, row: &Row, now: i64) -> Result<(i64, Change), RowError> {
     let overlay = |typed: &mut companies::Typed| {
         row.replace("name", &mut typed.name);
         row.replace("account_number", &mut typed.account_number);
@@ -106,7 +106,7 @@ async fn company(connection: &mut Connection, row: &Row, now: i64) -> Result<(i6
     Ok((stored.id, Change::Changed))
 }
 
-async fn contact(connection: &mut Connection, row: &Row, now: i64) -> Result<(i64, Change), RowError> {
+async fn contact(connection: &mut Connection<'_>, row: &Row, now: i64) -> Result<(i64, Change), RowError> {
     let overlay = |typed: &mut contacts::Typed| {
         row.replace("name", &mut typed.name);
         row.replace("title", &mut typed.title);
@@ -133,7 +133,7 @@ async fn contact(connection: &mut Connection, row: &Row, now: i64) -> Result<(i6
     Ok((stored.id, Change::Changed))
 }
 
-async fn asset(connection: &mut Connection, row: &Row, now: i64) -> Result<(i64, Change), RowError> {
+async fn asset(connection: &mut Connection<'_>, row: &Row, now: i64) -> Result<(i64, Change), RowError> {
     let overlay = |typed: &mut assets::Typed| {
         row.replace("name", &mut typed.name);
         row.replace("kind", &mut typed.kind);
@@ -180,7 +180,7 @@ fn both<A, B>(one: Result<A, FieldErrors>, other: Result<B, FieldErrors>) -> Res
 }
 
 /// The company that the row names, by account number or name.
-async fn owner(connection: &mut Connection, row: &Row) -> Result<Result<i64, FieldErrors>, sqlx::Error> {
+async fn owner(connection: &mut Connection<'_>, row: &Row) -> Result<Result<i64, FieldErrors>, sqlx::Error> {
     let named = row.text("company").trim().to_owned();
     if named.is_empty() || named.contains(char::is_control) {
         return Ok(Err(FieldErrors::one(
@@ -204,7 +204,7 @@ async fn owner(connection: &mut Connection, row: &Row) -> Result<Result<i64, Fie
 
 /// Whom the row assigns the asset to: `None` if it does not say, `Some(None)` if to nobody.
 async fn assigned(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     company: i64,
     row: &Row,
 ) -> Result<Option<Option<i64>>, RowError> {

@@ -1,7 +1,6 @@
 //! Runs: page after page, each taken over in one transaction with the note that it was.
 
 use hivematrix_platform::unix_now;
-use sqlx::Connection as _;
 use tokio::sync::Mutex;
 
 use super::{
@@ -99,7 +98,7 @@ impl Puller {
         let now = unix_now().cast_signed();
         let mut transaction = self.pool.begin().await?;
         // Written first: who reads first and writes later may have to give up in favour of somebody else.
-        store::note(&mut *transaction, &run, now).await?;
+        store::note(&mut transaction, &run, now).await?;
         for record in &page.companies {
             match self.one(&mut transaction, record, now).await? {
                 Outcome::Created => run.created += 1,
@@ -126,7 +125,7 @@ impl Puller {
         if run.next_page.is_none() {
             "finished".clone_into(&mut run.state);
         }
-        store::note(&mut *transaction, &run, now).await?;
+        store::note(&mut transaction, &run, now).await?;
         transaction.commit().await?;
         tracing::info!(
             source = self.source(),
@@ -140,7 +139,7 @@ impl Puller {
 
     async fn one(
         &self,
-        connection: &mut Connection,
+        connection: &mut Connection<'_>,
         record: &Record,
         now: i64,
     ) -> Result<Outcome, sqlx::Error> {
@@ -178,7 +177,7 @@ impl Puller {
 
 /// Stores a company under its number there. One that was here before, by account number or name, is the same one.
 async fn save(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     external: &External,
     details: &Details,
     now: i64,
