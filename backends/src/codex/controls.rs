@@ -11,7 +11,7 @@ use axum::{
 use maud::{Markup, html};
 use serde::{Deserialize, Deserializer};
 
-use super::{fields::FieldErrors, viewer::Rights};
+use super::{fields::FieldErrors, refusal::database_failed, tables::SaveError, viewer::Rights};
 use crate::kit::{self, Field, Page, Prefix, Rejection};
 
 /// What was just done, told by the page that a form leads to. In the address, because nothing else remembers it.
@@ -171,6 +171,21 @@ impl Refused {
     pub(crate) fn with(&self, page: impl FnOnce(&FieldErrors) -> Page) -> Response {
         (self.status, page(&self.errors)).into_response()
     }
+}
+
+/// The answer to a form that was not saved: the form again, as it was sent and with what is wrong; or 404, if what it is
+/// about is gone.
+pub(crate) fn not_saved(
+    error: SaveError,
+    missing: fn() -> Rejection,
+    page: impl FnOnce(&FieldErrors) -> Page,
+) -> Response {
+    let refused = match error {
+        SaveError::Missing => return missing().into_response(),
+        SaveError::Refused(errors) | SaveError::Conflict(errors) => Refused::values(errors),
+        SaveError::Database(error) => Refused::by(&database_failed(error)),
+    };
+    refused.with(page)
 }
 
 /// The heading of a page, with what can be done there to its right.

@@ -5,12 +5,7 @@
 
 use hivematrix_platform::unix_now;
 
-use super::{
-    assets::{self, store::SaveError as AssetError},
-    companies::{self, store::SaveError},
-    contacts::{self, store::Created},
-    database::Pool,
-};
+use super::{assets, companies, contacts, database::Pool, tables::SaveError};
 
 /// Name, account number, website, phone, address, notes, contacts (name, title, mailbox at the company's domain).
 type Row = (
@@ -227,26 +222,19 @@ pub(crate) async fn fill(pool: &Pool) -> Result<(), sqlx::Error> {
     }
     let now = unix_now().cast_signed();
     for row in &COMPANIES {
-        let company = match companies::store::create(&mut transaction, &company(row), None, now).await {
-            Ok(id) => id,
-            Err(SaveError::Database(error)) => return Err(error),
-            // The table above is checked by a test; a company that cannot be stored is left out.
-            Err(SaveError::Missing | SaveError::Refused(_)) => continue,
+        let made = companies::store::create(&mut transaction, &company(row), None, now).await;
+        let Some(company) = stored(made)? else {
+            continue;
         };
         let mut people = Vec::new();
         for person in row.6 {
             let details = contact(row.2, *person);
-            if let Created::Contact(id) =
-                contacts::store::create(&mut transaction, company, &details, now).await?
-            {
-                people.push(id);
-            }
+            people.extend(stored(
+                contacts::store::create(&mut transaction, company, &details, now).await,
+            )?);
         }
         for asset in assets_of(row.1, &people) {
-            match assets::store::create(&mut transaction, company, &asset, now).await {
-                Err(AssetError::Database(error)) => return Err(error),
-                Ok(_) | Err(AssetError::Missing | AssetError::Refused(_)) => {}
-            }
+            stored(assets::store::create(&mut transaction, company, &asset, now).await)?;
         }
         if row.1 == OF_THE_CLIENT {
             let client = contacts::Details {
@@ -255,10 +243,19 @@ pub(crate) async fn fill(pool: &Pool) -> Result<(), sqlx::Error> {
                 email: Some(CLIENT.to_owned()),
                 phone: None,
             };
-            contacts::store::create(&mut transaction, company, &client, now).await?;
+            stored(contacts::store::create(&mut transaction, company, &client, now).await)?;
         }
     }
     transaction.commit().await
+}
+
+/// The number of what was stored. The tables above are checked by a test; what cannot be stored is left out.
+fn stored(saved: Result<i64, SaveError>) -> Result<Option<i64>, sqlx::Error> {
+    match saved {
+        Ok(id) => Ok(Some(id)),
+        Err(SaveError::Database(error)) => Err(error),
+        Err(SaveError::Missing | SaveError::Refused(_) | SaveError::Conflict(_)) => Ok(None),
+    }
 }
 
 /// The company that the demo's user `client` belongs to, by its account number.

@@ -10,6 +10,7 @@
 
 mod agents;
 mod assets;
+mod belongings;
 mod companies;
 mod contacts;
 mod controls;
@@ -23,6 +24,7 @@ mod preferences;
 mod pull;
 mod refusal;
 mod routes;
+mod tables;
 mod viewer;
 
 use std::{sync::Arc, time::Duration};

@@ -3,11 +3,16 @@
 //! One place for companies, contacts, assets and agents. Programs are told which field was wrong; people get the list
 //! whatever they mistyped into the address.
 
+use axum::Json;
 use form_urlencoded::Serializer;
 use maud::{Markup, html};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::{controls::Done, controls::button_link, fields::FieldErrors};
+use super::{
+    controls::{Done, button_link, heading},
+    fields::FieldErrors,
+};
 use crate::kit::Prefix;
 
 /// Rows in one answer to a program, where it does not say.
@@ -170,17 +175,100 @@ impl Browsed {
 pub(crate) struct Place<'a> {
     /// The prefix of the service.
     pub(crate) prefix: &'a Prefix,
-    /// The list's own path: `/companies`.
-    pub(crate) path: &'static str,
-    /// What its rows are called: `companies`.
+    /// What a row is called: `company`.
+    pub(crate) singular: &'static str,
+    /// What its rows are called, which is also its path: `companies`.
     pub(crate) plural: &'static str,
     /// What a search looks into.
     pub(crate) searches: &'static str,
 }
 
+impl Place<'_> {
+    /// Its address.
+    fn url(&self) -> String {
+        self.prefix.url(&format!("/{}", self.plural))
+    }
+
+    /// What its page is called: `Companies`.
+    pub(crate) fn title(&self) -> String {
+        capital(self.plural)
+    }
+}
+
+/// A word with a capital letter.
+pub(crate) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What a list's page has beside its rows.
+pub(crate) struct Around {
+    /// What can be done there.
+    pub(crate) actions: Markup,
+    /// What was just done.
+    pub(crate) notice: Markup,
+    /// What is said where there are no rows at all.
+    pub(crate) none: Markup,
+    /// What is said below them.
+    pub(crate) below: Markup,
+}
+
+impl Default for Around {
+    fn default() -> Self {
+        Self {
+            actions: html! {},
+            notice: html! {},
+            none: html! {},
+            below: html! {},
+        }
+    }
+}
+
+/// The body of a list's page: how many there are, the search, the rows or why there are none, the other pages.
+pub(crate) fn listing<T>(
+    place: &Place<'_>,
+    wanted: &Wanted,
+    found: &Found<T>,
+    around: &Around,
+    table: impl FnOnce(&[T]) -> Markup,
+) -> Markup {
+    let number = count(found.total, place.singular, place.plural);
+    html! {
+        (heading(&place.title(), Some(&number), around.actions.clone()))
+        (around.notice)
+        section .card {
+            div .card__header { (search_form(place, &wanted.search)) }
+            div .card__body {
+                @if !found.rows.is_empty() {
+                    (table(&found.rows))
+                } @else if wanted.search.is_empty() {
+                    div .empty-state { (around.none) }
+                } @else {
+                    (nothing_found(place, &wanted.search))
+                }
+                (pagination(place, wanted, found.total))
+                (around.below)
+            }
+        }
+    }
+}
+
+/// One page of a list for a program: its rows under the list's name, and where it stands among the others.
+pub(crate) fn answer(plural: &str, rows: impl Serialize, wanted: &Wanted, total: i64) -> Json<Value> {
+    Json(json!({
+        (plural): rows,
+        "total": total,
+        "page": wanted.page,
+        "per_page": wanted.per_page,
+        "pages": wanted.pages(total),
+    }))
+}
+
 /// The form that searches a list.
-pub(crate) fn search_form(place: &Place<'_>, search: &str) -> Markup {
-    let address = place.prefix.url(place.path);
+fn search_form(place: &Place<'_>, search: &str) -> Markup {
+    let address = place.url();
     html! {
         form .form .form--inline .u-grow method="get" action=(address) role="search" {
             div .form__group .u-grow {
@@ -195,18 +283,18 @@ pub(crate) fn search_form(place: &Place<'_>, search: &str) -> Markup {
 }
 
 /// What is shown in place of an empty result of a search.
-pub(crate) fn nothing_found(place: &Place<'_>, search: &str) -> Markup {
+fn nothing_found(place: &Place<'_>, search: &str) -> Markup {
     html! {
         div .empty-state {
             h2 .empty-state__title { "Nothing found" }
             p .empty-state__text { "None of the " (place.plural) " matches “" (search) "”." }
-            div .empty-state__actions { (button_link(&place.prefix.url(place.path), &format!("Show all {}", place.plural))) }
+            div .empty-state__actions { (button_link(&place.url(), &format!("Show all {}", place.plural))) }
         }
     }
 }
 
 /// Links to the other pages of a list.
-pub(crate) fn pagination(place: &Place<'_>, wanted: &Wanted, total: i64) -> Markup {
+fn pagination(place: &Place<'_>, wanted: &Wanted, total: i64) -> Markup {
     let pages = wanted.pages(total);
     let link = |page: i64| {
         let mut query = Serializer::new(String::new());
@@ -214,7 +302,7 @@ pub(crate) fn pagination(place: &Place<'_>, wanted: &Wanted, total: i64) -> Mark
             query.append_pair("search", &wanted.search);
         }
         query.append_pair("page", &page.to_string());
-        place.prefix.url(&format!("{}?{}", place.path, query.finish()))
+        format!("{}?{}", place.url(), query.finish())
     };
     html! {
         @if pages > 1 {
@@ -251,7 +339,7 @@ fn nearby(page: i64, pages: i64) -> Vec<i64> {
 }
 
 /// How many rows there are, in words.
-pub(crate) fn count(total: i64, singular: &str, plural: &str) -> String {
+fn count(total: i64, singular: &str, plural: &str) -> String {
     if total == 1 {
         format!("1 {singular}")
     } else {

@@ -10,7 +10,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{companies::store::SaveError, fields::FieldErrors};
+use super::{fields::FieldErrors, tables::SaveError};
 use crate::kit::Rejection;
 
 /// The database failed: nobody's fault but ours. When it is busy or away, the client is told to come again.
@@ -77,11 +77,12 @@ pub(crate) fn bad_fields(errors: &FieldErrors) -> Rejection {
     Rejection::bad_request(errors.sentences()).with("errors", errors)
 }
 
-/// A company was not saved, for a program: 404, 409 with the field's name, or 500.
-pub(crate) fn not_saved(error: SaveError) -> Rejection {
+/// Something was not saved, for a program: what is `missing` (404), 400 or 409 with the field's name, 500 or 503.
+pub(crate) fn not_saved(error: SaveError, missing: fn() -> Rejection) -> Rejection {
     match error {
-        SaveError::Missing => no_company(),
-        SaveError::Refused(errors) => Rejection::conflict(errors.sentences()).with("errors", &errors),
+        SaveError::Missing => missing(),
+        SaveError::Refused(errors) => bad_fields(&errors),
+        SaveError::Conflict(errors) => Rejection::conflict(errors.sentences()).with("errors", &errors),
         SaveError::Database(error) => database_failed(error),
     }
 }

@@ -7,7 +7,14 @@ use axum::{
 };
 use hivematrix_platform::Access;
 
-use super::{Codex, agents, assets, companies, contacts, exchange, preferences, pull, viewer::editors};
+use super::{
+    Codex, agents,
+    assets::{self, Asset},
+    belongings, companies,
+    contacts::{self, Contact},
+    exchange, preferences, pull,
+    viewer::editors,
+};
 use crate::kit::Auth;
 
 /// For people.
@@ -19,8 +26,8 @@ pub(super) fn pages(auth: &Auth) -> Router<Codex> {
         .route("/", get(company::list))
         .route("/companies", get(company::list))
         .route("/companies/{id}", get(company::show))
-        .route("/contacts", get(contact::list))
-        .route("/assets", get(asset::list))
+        .route("/contacts", get(belongings::list::<Contact>))
+        .route("/assets", get(belongings::list::<Asset>))
         .route(
             "/settings",
             get(preferences::pages::show).post(preferences::pages::save),
@@ -41,7 +48,7 @@ pub(super) fn pages(auth: &Auth) -> Router<Codex> {
         .route("/companies/{id}/contacts/{contact}/edit", get(contact::edit))
         .route(
             "/companies/{id}/contacts/{contact}/delete",
-            get(contact::ask_to_delete).post(contact::delete),
+            get(belongings::ask_to_delete::<Contact>).post(belongings::delete::<Contact>),
         )
         .route("/companies/{id}/assets/new", get(asset::new))
         .route("/companies/{id}/assets", post(asset::create))
@@ -49,7 +56,7 @@ pub(super) fn pages(auth: &Auth) -> Router<Codex> {
         .route("/companies/{id}/assets/{asset}/edit", get(asset::edit))
         .route(
             "/companies/{id}/assets/{asset}/delete",
-            get(asset::ask_to_delete).post(asset::delete),
+            get(belongings::ask_to_delete::<Asset>).post(belongings::delete::<Asset>),
         )
         .route("/export/companies.csv", get(exchange::companies))
         .route("/export/contacts.csv", get(exchange::contacts))
@@ -76,12 +83,18 @@ pub(super) fn api(auth: &Auth) -> Router<Codex> {
     let reading = Router::new()
         .route("/api/companies", get(company::list))
         .route("/api/companies/{id}", get(company::get))
-        .route("/api/companies/{id}/contacts", get(contact::list))
-        .route("/api/companies/{id}/contacts/{contact}", get(contact::get))
-        .route("/api/companies/{id}/assets", get(asset::list))
-        .route("/api/companies/{id}/assets/{asset}", get(asset::get))
-        .route("/api/contacts", get(contact::search))
-        .route("/api/assets", get(asset::search))
+        .route("/api/companies/{id}/contacts", get(belongings::all::<Contact>))
+        .route(
+            "/api/companies/{id}/contacts/{contact}",
+            get(belongings::get::<Contact>),
+        )
+        .route("/api/companies/{id}/assets", get(belongings::all::<Asset>))
+        .route(
+            "/api/companies/{id}/assets/{asset}",
+            get(belongings::get::<Asset>),
+        )
+        .route("/api/contacts", get(belongings::search::<Contact>))
+        .route("/api/assets", get(belongings::search::<Asset>))
         .route(
             "/api/my/settings",
             get(preferences::api::mine).put(preferences::api::change_mine),
@@ -97,12 +110,12 @@ pub(super) fn api(auth: &Auth) -> Router<Codex> {
         .route("/api/companies/{id}/contacts", post(contact::create))
         .route(
             "/api/companies/{id}/contacts/{contact}",
-            put(contact::replace).delete(contact::delete),
+            put(contact::replace).delete(belongings::remove::<Contact>),
         )
         .route("/api/companies/{id}/assets", post(asset::create))
         .route(
             "/api/companies/{id}/assets/{asset}",
-            put(asset::replace).delete(asset::delete),
+            put(asset::replace).delete(belongings::remove::<Asset>),
         )
         .merge(
             Router::new()

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     codex::{
         Codex,
-        paging::Asked,
+        paging::{Asked, answer},
         refusal::{bad_fields, database_failed},
     },
     kit::{Rejection, User},
@@ -28,13 +28,8 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Rejection> {
     let wanted = asked.check().map_err(|errors| bad_fields(&errors))?;
     let found = stored(&codex.pool, &wanted).await.map_err(database_failed)?;
-    Ok(Json(json!({
-        "agents": found.rows.iter().map(shown).collect::<Vec<_>>(),
-        "total": found.total,
-        "page": wanted.page,
-        "per_page": wanted.per_page,
-        "pages": wanted.pages(found.total),
-    })))
+    let agents: Vec<_> = found.rows.iter().map(shown).collect();
+    Ok(answer("agents", agents, &wanted, found.total))
 }
 
 fn shown(agent: &Agent) -> Value {

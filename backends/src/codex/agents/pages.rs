@@ -16,8 +16,8 @@ use crate::{
     codex::{
         Codex,
         companies::views::day,
-        controls::{Area, heading, layout},
-        paging::{Browsed, Found, Place, Wanted, count, nothing_found, pagination, search_form},
+        controls::{Area, layout},
+        paging::{Around, Browsed, Found, Place, Wanted, listing},
         refusal::database_failed,
         viewer::Visitor,
     },
@@ -34,7 +34,7 @@ pub(crate) async fn list(
     let wanted = browsed.wanted();
     let found = stored(&codex.pool, &wanted).await.map_err(database_failed)?;
     let can_sync = codex.directory.is_some();
-    Ok(view(&prefix, &visitor, &wanted, &found, can_sync, &html! {}))
+    Ok(view(&prefix, &visitor, &wanted, &found, can_sync, html! {}))
 }
 
 /// `POST /agents/sync`: acts, and tells on the same page what came of it.
@@ -50,7 +50,7 @@ pub(crate) async fn start(
     let wanted = Browsed::default().wanted();
     let found = stored(&codex.pool, &wanted).await.map_err(database_failed)?;
     let can_sync = codex.directory.is_some();
-    let page = |notice: Markup| view(&prefix, &visitor, &wanted, &found, can_sync, &notice);
+    let page = |notice: Markup| view(&prefix, &visitor, &wanted, &found, can_sync, notice);
     Ok(match outcome {
         Ok(report) => page(told(&report)).into_response(),
         Err(rejection) => {
@@ -91,44 +91,35 @@ fn view(
     wanted: &Wanted,
     found: &Found<Agent>,
     can_sync: bool,
-    notice: &Markup,
+    notice: Markup,
 ) -> Page {
     let place = Place {
         prefix,
-        path: "/agents",
+        singular: "agent",
         plural: "agents",
         searches: "Name, e-mail, level, state",
     };
-    let button = html! {
-        @if can_sync {
-            form method="post" action=(prefix.url("/agents/sync")) {
-                button .btn .btn--primary type="submit" { span .btn__label { "Sync from Keycloak" } }
-            }
-        }
-    };
-    layout(
-        prefix,
-        Area::Agents,
-        visitor.rights(),
-        "Agents",
-        html! {
-            (heading("Agents", Some(&count(found.total, "agent", "agents")), button))
-            (notice)
-            section .card {
-                div .card__header { (search_form(&place, &wanted.search)) }
-                div .card__body {
-                    @if found.rows.is_empty() { (nothing_found(&place, &wanted.search)) } @else { (table(&found.rows)) }
-                    (pagination(&place, wanted, found.total))
-                    @if !can_sync {
-                        p .u-text-muted {
-                            "Agents appear here at their first visit. Codex can also take them over from Keycloak, once it is "
-                            "told how to ask it: see KEYCLOAK_ADMIN_CLIENT_ID in the documentation."
-                        }
-                    }
+    let around = Around {
+        actions: html! {
+            @if can_sync {
+                form method="post" action=(prefix.url("/agents/sync")) {
+                    button .btn .btn--primary type="submit" { span .btn__label { "Sync from Keycloak" } }
                 }
             }
         },
-    )
+        notice,
+        none: html! { h2 .empty-state__title { "No agents yet" } },
+        below: html! {
+            @if !can_sync {
+                p .u-text-muted {
+                    "Agents appear here at their first visit. Codex can also take them over from Keycloak, once it is "
+                    "told how to ask it: see KEYCLOAK_ADMIN_CLIENT_ID in the documentation."
+                }
+            }
+        },
+    };
+    let body = listing(&place, wanted, found, &around, table);
+    layout(prefix, Area::Agents, visitor.rights(), &place.title(), body)
 }
 
 fn table(agents: &[Agent]) -> Markup {

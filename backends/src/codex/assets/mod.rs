@@ -9,10 +9,16 @@ pub(crate) mod pages;
 pub(crate) mod store;
 pub(crate) mod views;
 
+use maud::Markup;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{FieldErrors, optional_line, optional_text, required_line};
-use super::refusal::Fields;
+use super::{
+    belongings::Belonging,
+    controls::{Area, Done},
+    fields::{FieldErrors, optional_line, optional_text, required_line},
+    refusal::{Fields, no_asset},
+};
+use crate::kit::{Prefix, Rejection};
 
 /// Longest name, in characters.
 const NAME: usize = 200;
@@ -45,6 +51,32 @@ pub(crate) struct Asset {
     pub(crate) details: Details,
     /// The name of the contact whom it is assigned to.
     pub(crate) contact_name: Option<String>,
+}
+
+impl Belonging for Asset {
+    type Listed = store::Listed;
+
+    const SINGULAR: &'static str = "asset";
+    const PLURAL: &'static str = "assets";
+    const AREA: Area = Area::Assets;
+    const DELETED: Done = Done::AssetDeleted;
+    const SEARCHES: &'static str = "Name, kind, serial number, model, location";
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.details.name
+    }
+
+    fn missing() -> Rejection {
+        no_asset()
+    }
+
+    fn table(prefix: &Prefix, rows: &[store::Listed]) -> Markup {
+        views::table(prefix, rows)
+    }
 }
 
 /// What is known of an asset: every value has passed [`Typed::check`].

@@ -1,50 +1,23 @@
-//! The pages about assets: what each address does. How they look is in `views`.
+//! What is the assets' own for people: the form. The list and the question whether to delete are in `belongings`.
 
-use axum::{
-    Form,
-    extract::{Query, State},
-    response::{IntoResponse, Response},
-};
+use axum::{Form, extract::State, response::Response};
 use hivematrix_platform::unix_now;
 
-use super::{
-    Asset, Typed,
-    store::{self, SaveError},
-    views,
-};
+use super::{Asset, Typed, store, views};
 use crate::{
     codex::{
         Codex,
+        belongings::{done, one},
         companies::pages::seen,
-        contacts::{self, Contact},
-        controls::{Done, Refused},
+        contacts::Contact,
+        controls::{Done, not_saved},
         fields::FieldErrors,
-        paging::Browsed,
         refusal::{Ids, database_failed, no_asset, no_company},
+        tables::{SaveError, of_company},
         viewer::{Rights, Visitor},
     },
     kit::{Page, Prefix, Rejection},
 };
-
-/// `GET /assets?search=&page=`: those of all companies.
-pub(crate) async fn list(
-    State(codex): State<Codex>,
-    visitor: Visitor,
-    prefix: Prefix,
-    Query(browsed): Query<Browsed>,
-) -> Result<Page, Rejection> {
-    let (scope, mut wanted) = (visitor.scope(), browsed.wanted());
-    let mut found = store::find(&codex.pool, &scope, &wanted)
-        .await
-        .map_err(database_failed)?;
-    if found.rows.is_empty() && found.total > 0 {
-        wanted.page = wanted.pages(found.total);
-        found = store::find(&codex.pool, &scope, &wanted)
-            .await
-            .map_err(database_failed)?;
-    }
-    Ok(views::list(&prefix, &wanted, &found, visitor.rights()))
-}
 
 /// `GET /companies/{company}/assets/new`
 pub(crate) async fn new(
@@ -83,7 +56,7 @@ pub(crate) async fn edit(
     Ids((company, id)): Ids<(i64, i64)>,
 ) -> Result<Page, Rejection> {
     seen(&codex, &visitor.scope(), company).await?;
-    let asset = asset_of(&codex, company, id).await?;
+    let asset: Asset = one(&codex, company, id).await?;
     let form = views::Form {
         rights: visitor.rights(),
         company,
@@ -105,30 +78,6 @@ pub(crate) async fn update(
     save(&codex, rights, &prefix, company, Some(id), &typed).await
 }
 
-/// `GET /companies/{company}/assets/{asset}/delete`: asks.
-pub(crate) async fn ask_to_delete(
-    State(codex): State<Codex>,
-    visitor: Visitor,
-    prefix: Prefix,
-    Ids((company, id)): Ids<(i64, i64)>,
-) -> Result<Page, Rejection> {
-    let owner = seen(&codex, &visitor.scope(), company).await?;
-    let asset = asset_of(&codex, company, id).await?;
-    Ok(views::ask_to_delete(&prefix, visitor.rights(), &owner, &asset))
-}
-
-/// `POST /companies/{company}/assets/{asset}/delete`: acts.
-pub(crate) async fn delete(
-    State(codex): State<Codex>,
-    prefix: Prefix,
-    Ids((company, id)): Ids<(i64, i64)>,
-) -> Result<Response, Rejection> {
-    store::delete(&codex.pool, company, id)
-        .await
-        .map_err(database_failed)?;
-    Ok(done(&prefix, company, Done::AssetDeleted))
-}
-
 async fn save(
     codex: &Codex,
     rights: Rights,
@@ -137,12 +86,9 @@ async fn save(
     asset: Option<i64>,
     typed: &Typed,
 ) -> Response {
-    let refused = match stored(codex, company, asset, typed).await {
+    let error = match stored(codex, company, asset, typed).await {
         Ok(what) => return done(prefix, company, what),
-        Err(SaveError::Missing) if asset.is_some() => return no_asset().into_response(),
-        Err(SaveError::Missing) => return no_company().into_response(),
-        Err(SaveError::Refused(errors)) => Refused::values(errors),
-        Err(SaveError::Database(error)) => Refused::by(&database_failed(error)),
+        Err(error) => error,
     };
     // Without the database there are no contacts to choose from; what was chosen stays chosen.
     let contacts = contacts_of(codex, company).await.unwrap_or_default();
@@ -153,7 +99,8 @@ async fn save(
         contacts: &contacts,
         typed,
     };
-    refused.with(|errors| views::form(prefix, &form, errors))
+    let missing = if asset.is_some() { no_asset } else { no_company };
+    not_saved(error, missing, |errors| views::form(prefix, &form, errors))
 }
 
 async fn stored(codex: &Codex, company: i64, asset: Option<i64>, typed: &Typed) -> Result<Done, SaveError> {
@@ -172,19 +119,6 @@ async fn stored(codex: &Codex, company: i64, asset: Option<i64>, typed: &Typed) 
     }
 }
 
-fn done(prefix: &Prefix, company: i64, what: Done) -> Response {
-    prefix.see_other(&format!("/companies/{company}?done={what}"))
-}
-
 async fn contacts_of(codex: &Codex, company: i64) -> Result<Vec<Contact>, Rejection> {
-    contacts::store::of_company(&codex.pool, company)
-        .await
-        .map_err(database_failed)
-}
-
-async fn asset_of(codex: &Codex, company: i64, id: i64) -> Result<Asset, Rejection> {
-    store::get(&codex.pool, company, id)
-        .await
-        .map_err(database_failed)?
-        .ok_or_else(no_asset)
+    of_company(&codex.pool, company).await.map_err(database_failed)
 }

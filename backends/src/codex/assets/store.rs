@@ -1,20 +1,15 @@
 //! Keeps assets in the database: one function per statement, no policy.
-//!
-//! Every statement about one asset names the company as well, so an address that combines two that do not belong
-//! together finds nothing.
 
 use sqlx::{AnyExecutor, Row as _};
 
 use super::{Asset, Details, NOT_A_CONTACT};
 use crate::codex::{
-    database::{Connection, Pool, Row},
+    belongings::Belonging as _,
+    database::{Connection, Row},
     fields::FieldErrors,
-    paging::{Found, Wanted, matching, search_text},
-    viewer::Scope,
+    paging::{matching, search_text},
+    tables::{Owned, SaveError, Searched, must_be_there, number},
 };
-
-/// Most assets of one company: all of them are shown on its page.
-pub(crate) const MOST: i64 = 2000;
 
 /// The columns that [`asset`] and [`listed`] read.
 macro_rules! select {
@@ -36,20 +31,6 @@ macro_rules! within {
     };
 }
 
-/// Why an asset was not saved.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SaveError {
-    /// There is no such company, or no such asset.
-    #[error("there is no such company or asset")]
-    Missing,
-    /// A value cannot be accepted.
-    #[error("{}", .0.sentences())]
-    Refused(FieldErrors),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-}
-
 /// An asset in a list of several companies' assets.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Listed {
@@ -60,65 +41,38 @@ pub(crate) struct Listed {
     pub(crate) company_name: String,
 }
 
-/// The assets of a scope that contain every word of a search, by name; one page of them.
-pub(crate) async fn find(pool: &Pool, scope: &Scope, wanted: &Wanted) -> Result<Found<Listed>, sqlx::Error> {
-    let mut counting = sqlx::query_scalar::<_, i64>(concat!(
+impl Searched for Listed {
+    const COUNT: &'static str = concat!(
         "SELECT COUNT(*) FROM assets WHERE ",
         matching!(),
         " AND ",
         within!()
-    ));
-    let mut finding = sqlx::query(select!(
+    );
+    const PAGE: &'static str = select!(
         matching!(),
         " AND ",
         within!(),
         " ORDER BY name, id LIMIT $6 OFFSET $7"
-    ));
-    for pattern in wanted.patterns() {
-        counting = counting.bind(pattern.clone());
-        finding = finding.bind(pattern);
+    );
+    const AFTER: &'static str = select!("id > $1 ORDER BY id LIMIT $2");
+
+    fn searched(row: &Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            asset: asset(row)?,
+            company_name: row.try_get("company_name")?,
+        })
     }
-    let total = counting.bind(scope.as_str()).fetch_one(pool).await?;
-    let rows = finding
-        .bind(scope.as_str())
-        .bind(wanted.per_page)
-        .bind(wanted.offset())
-        .fetch_all(pool)
-        .await?;
-    Ok(Found {
-        total,
-        rows: rows.iter().map(listed).collect::<Result<_, _>>()?,
-    })
 }
 
-/// At most `limit` assets after this number, by number: for going through all of them.
-pub(crate) async fn after(pool: &Pool, id: i64, limit: i64) -> Result<Vec<Listed>, sqlx::Error> {
-    let rows = sqlx::query(select!("id > $1 ORDER BY id LIMIT $2"))
-        .bind(id)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(listed).collect()
-}
+impl Owned for Asset {
+    const MOST: i64 = 2000;
+    const OF_COMPANY: &'static str = select!("company_id = $1 ORDER BY name, id LIMIT $2");
+    const ONE: &'static str = select!("company_id = $1 AND id = $2");
+    const DELETE: &'static str = "DELETE FROM assets WHERE company_id = $1 AND id = $2";
 
-/// The assets of a company, by name.
-pub(crate) async fn of_company(pool: &Pool, company: i64) -> Result<Vec<Asset>, sqlx::Error> {
-    let rows = sqlx::query(select!("company_id = $1 ORDER BY name, id LIMIT $2"))
-        .bind(company)
-        .bind(MOST)
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(asset).collect()
-}
-
-/// One asset of a company.
-pub(crate) async fn get(pool: &Pool, company: i64, id: i64) -> Result<Option<Asset>, sqlx::Error> {
-    let row = sqlx::query(select!("company_id = $1 AND id = $2"))
-        .bind(company)
-        .bind(id)
-        .fetch_optional(pool)
-        .await?;
-    row.as_ref().map(asset).transpose()
+    fn owned(row: &Row) -> Result<Self, sqlx::Error> {
+        asset(row)
+    }
 }
 
 /// The asset of a company that has this serial number, or else this name.
@@ -162,16 +116,14 @@ pub(crate) async fn create(
     .bind(&details.notes)
     .bind(searchable(details))
     .bind(now)
-    .bind(MOST)
+    .bind(Asset::MOST)
     .fetch_optional(connection)
     .await
-    .map_err(missing)?;
-    match inserted {
-        Some(row) => Ok(row.try_get("id")?),
-        None => Err(SaveError::Refused(FieldErrors::general(format!(
-            "A company can have {MOST} assets, and this one has that many."
-        )))),
-    }
+    .map_err(SaveError::of)?;
+    inserted.map_or_else(
+        || Err(SaveError::full(Asset::MOST, Asset::PLURAL)),
+        |row| number(&row),
+    )
 }
 
 /// Replaces what is known of an asset.
@@ -200,22 +152,8 @@ pub(crate) async fn update(
     .bind(id)
     .execute(connection)
     .await
-    .map_err(missing)?;
-    if done.rows_affected() == 0 {
-        Err(SaveError::Missing)
-    } else {
-        Ok(())
-    }
-}
-
-/// Deletes an asset; false if there was none.
-pub(crate) async fn delete(pool: &Pool, company: i64, id: i64) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM assets WHERE company_id = $1 AND id = $2")
-        .bind(company)
-        .bind(id)
-        .execute(pool)
-        .await?;
-    Ok(done.rows_affected() > 0)
+    .map_err(SaveError::of)?;
+    must_be_there(&done)
 }
 
 async fn contact_must_fit(
@@ -235,14 +173,6 @@ async fn contact_must_fit(
         return Err(SaveError::Refused(FieldErrors::one("contact_id", NOT_A_CONTACT)));
     }
     Ok(())
-}
-
-/// A company, or a contact, that went in between.
-fn missing(error: sqlx::Error) -> SaveError {
-    match error {
-        sqlx::Error::Database(error) if error.is_foreign_key_violation() => SaveError::Missing,
-        error => SaveError::Database(error),
-    }
 }
 
 fn searchable(details: &Details) -> String {
@@ -269,12 +199,5 @@ fn asset(row: &Row) -> Result<Asset, sqlx::Error> {
             contact_id: row.try_get("contact_id")?,
         },
         contact_name: row.try_get("contact_name")?,
-    })
-}
-
-fn listed(row: &Row) -> Result<Listed, sqlx::Error> {
-    Ok(Listed {
-        asset: asset(row)?,
-        company_name: row.try_get("company_name")?,
     })
 }

@@ -8,14 +8,15 @@ use axum::{
 };
 use hivematrix_platform::unix_now;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Company, Details, Typed, store};
 use crate::{
     codex::{
         Codex,
-        paging::Asked,
+        paging::{Asked, answer},
         refusal::{Ids, JsonFields, bad_fields, database_failed, no_company, not_saved},
+        tables,
         viewer::Scope,
     },
     kit::{Prefix, Rejection},
@@ -56,16 +57,11 @@ pub(crate) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Rejection> {
     let wanted = asked.check().map_err(|errors| bad_fields(&errors))?;
-    let found = store::find(&codex.pool, &scope, &wanted)
+    let found = tables::find(&codex.pool, &scope, &wanted)
         .await
         .map_err(database_failed)?;
-    Ok(Json(json!({
-        "companies": found.rows.iter().map(shown).collect::<Vec<_>>(),
-        "total": found.total,
-        "page": wanted.page,
-        "per_page": wanted.per_page,
-        "pages": wanted.pages(found.total),
-    })))
+    let companies: Vec<_> = found.rows.iter().map(shown).collect();
+    Ok(answer("companies", companies, &wanted, found.total))
 }
 
 /// `GET /api/companies/{id}`
@@ -90,7 +86,7 @@ pub(crate) async fn create(
     let details = typed.check().map_err(|errors| bad_fields(&errors))?;
     let id = store::create(&codex.pool, &details, None, unix_now().cast_signed())
         .await
-        .map_err(not_saved)?;
+        .map_err(|error| not_saved(error, no_company))?;
     let company = get(State(codex), Scope::everything(), Ids(id)).await?;
     let location = [(LOCATION, prefix.url(&format!("/api/companies/{id}")))];
     Ok((StatusCode::CREATED, location, company).into_response())
@@ -105,7 +101,7 @@ pub(crate) async fn replace(
     let details = typed.check().map_err(|errors| bad_fields(&errors))?;
     store::update(&codex.pool, id, &details, unix_now().cast_signed())
         .await
-        .map_err(not_saved)?;
+        .map_err(|error| not_saved(error, no_company))?;
     get(State(codex), Scope::everything(), Ids(id)).await
 }
 

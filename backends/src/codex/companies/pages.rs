@@ -5,23 +5,20 @@
 use axum::{
     Form,
     extract::{Query, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use hivematrix_platform::unix_now;
 use serde::Deserialize;
 
-use super::{
-    Company, Typed,
-    store::{self, SaveError},
-    views,
-};
+use super::{Company, Typed, store, views};
 use crate::{
     codex::{
-        Codex, assets, contacts,
-        controls::{Done, Refused},
+        Codex,
+        controls::{Done, not_saved},
         fields::FieldErrors,
         paging::Browsed,
         refusal::{Ids, database_failed, no_company},
+        tables::{self, SaveError},
         viewer::{Rights, Scope, Visitor},
     },
     kit::{Page, Prefix, Rejection},
@@ -34,17 +31,10 @@ pub(crate) async fn list(
     prefix: Prefix,
     Query(browsed): Query<Browsed>,
 ) -> Result<Page, Rejection> {
-    let (scope, mut wanted) = (visitor.scope(), browsed.wanted());
-    let mut found = store::find(&codex.pool, &scope, &wanted)
+    let mut wanted = browsed.wanted();
+    let found = tables::browse(&codex.pool, &visitor.scope(), &mut wanted)
         .await
         .map_err(database_failed)?;
-    if found.rows.is_empty() && found.total > 0 {
-        // A page beyond the last, for instance because its companies were deleted: the last one then.
-        wanted.page = wanted.pages(found.total);
-        found = store::find(&codex.pool, &scope, &wanted)
-            .await
-            .map_err(database_failed)?;
-    }
     Ok(views::list(
         &prefix,
         &wanted,
@@ -70,10 +60,10 @@ pub(crate) async fn show(
     Query(after): Query<After>,
 ) -> Result<Page, Rejection> {
     let company = seen(&codex, &visitor.scope(), id).await?;
-    let contacts = contacts::store::of_company(&codex.pool, id)
+    let contacts = tables::of_company(&codex.pool, id)
         .await
         .map_err(database_failed)?;
-    let assets = assets::store::of_company(&codex.pool, id)
+    let assets = tables::of_company(&codex.pool, id)
         .await
         .map_err(database_failed)?;
     let lists = views::Lists {
@@ -107,10 +97,9 @@ pub(crate) async fn create(
     };
     match saved {
         Ok(id) => prefix.see_other(&format!("/companies/{id}?done={}", Done::CompanyCreated)),
-        Err(error) => {
-            let refused = refused(error);
-            refused.with(|errors| views::new(&prefix, rights, &typed, errors))
-        }
+        Err(error) => not_saved(error, no_company, |errors| {
+            views::new(&prefix, rights, &typed, errors)
+        }),
     }
 }
 
@@ -146,11 +135,9 @@ pub(crate) async fn update(
     };
     match saved {
         Ok(()) => prefix.see_other(&format!("/companies/{id}?done={}", Done::CompanySaved)),
-        Err(SaveError::Missing) => no_company().into_response(),
-        Err(error) => {
-            let refused = refused(error);
-            refused.with(|errors| views::edit(&prefix, rights, id, &typed, errors))
-        }
+        Err(error) => not_saved(error, no_company, |errors| {
+            views::edit(&prefix, rights, id, &typed, errors)
+        }),
     }
 }
 
@@ -174,14 +161,6 @@ pub(crate) async fn delete(
     // Two people may delete at the same time; to both it is gone, which is what they wanted.
     store::delete(&codex.pool, id).await.map_err(database_failed)?;
     Ok(prefix.see_other(&format!("/companies?done={}", Done::CompanyDeleted)))
-}
-
-fn refused(error: SaveError) -> Refused {
-    match error {
-        SaveError::Refused(errors) => Refused::values(errors),
-        SaveError::Missing => Refused::values(FieldErrors::general("There is no such company any more.")),
-        SaveError::Database(error) => Refused::by(&database_failed(error)),
-    }
 }
 
 /// The company, if this scope has it.

@@ -6,7 +6,8 @@ use super::{Company, Details, External};
 use crate::codex::{
     database::{Pool, Row, is_taken},
     fields::FieldErrors,
-    paging::{Found, Wanted, matching, search_text},
+    paging::{matching, search_text},
+    tables::{SaveError, Searched, must_be_there, number},
     viewer::Scope,
 };
 
@@ -36,49 +37,24 @@ macro_rules! within {
     };
 }
 
-/// Why a company was not saved.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SaveError {
-    /// There is no such company (any more).
-    #[error("there is no such company")]
-    Missing,
-    /// A value cannot be accepted, for instance because another company has this name or number.
-    #[error("{}", .0.sentences())]
-    Refused(FieldErrors),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-}
-
-/// The companies of a scope that contain every word of a search, by name; one page of them.
-pub(crate) async fn find(pool: &Pool, scope: &Scope, wanted: &Wanted) -> Result<Found<Company>, sqlx::Error> {
-    let mut counting = sqlx::query_scalar::<_, i64>(concat!(
+impl Searched for Company {
+    const COUNT: &'static str = concat!(
         "SELECT COUNT(*) FROM companies WHERE ",
         matching!(),
         " AND ",
         within!("$5")
-    ));
-    let mut finding = sqlx::query(select!(
+    );
+    const PAGE: &'static str = select!(
         matching!(),
         " AND ",
         within!("$5"),
         " ORDER BY name_key, id LIMIT $6 OFFSET $7"
-    ));
-    for pattern in wanted.patterns() {
-        counting = counting.bind(pattern.clone());
-        finding = finding.bind(pattern);
+    );
+    const AFTER: &'static str = select!("id > $1 ORDER BY id LIMIT $2");
+
+    fn searched(row: &Row) -> Result<Self, sqlx::Error> {
+        company(row)
     }
-    let total = counting.bind(scope.as_str()).fetch_one(pool).await?;
-    let rows = finding
-        .bind(scope.as_str())
-        .bind(wanted.per_page)
-        .bind(wanted.offset())
-        .fetch_all(pool)
-        .await?;
-    Ok(Found {
-        total,
-        rows: rows.iter().map(company).collect::<Result<_, _>>()?,
-    })
 }
 
 /// The company of this number, if it is in the scope.
@@ -89,16 +65,6 @@ pub(crate) async fn get(pool: &Pool, scope: &Scope, id: i64) -> Result<Option<Co
         .fetch_optional(pool)
         .await?;
     row.as_ref().map(company).transpose()
-}
-
-/// At most `limit` companies after this number, by number: for going through all of them.
-pub(crate) async fn after(pool: &Pool, id: i64, limit: i64) -> Result<Vec<Company>, sqlx::Error> {
-    let rows = sqlx::query(select!("id > $1 ORDER BY id LIMIT $2"))
-        .bind(id)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(company).collect()
 }
 
 /// The company that another system knows by this number.
@@ -157,7 +123,7 @@ pub(crate) async fn create(
     .fetch_one(connection)
     .await
     .map_err(|error| taken(error, details))?;
-    Ok(row.try_get("id")?)
+    number(&row)
 }
 
 /// Replaces what is known of a company.
@@ -184,11 +150,7 @@ pub(crate) async fn update(
     .execute(connection)
     .await
     .map_err(|error| taken(error, details))?;
-    if done.rows_affected() == 0 {
-        Err(SaveError::Missing)
-    } else {
-        Ok(())
-    }
+    must_be_there(&done)
 }
 
 /// Notes the number by which another system knows a company.
@@ -227,12 +189,12 @@ fn searchable(details: &Details) -> String {
 fn taken(error: sqlx::Error, details: &Details) -> SaveError {
     if is_taken(&error, "account_number") {
         let number = details.account_number.as_deref().unwrap_or_default();
-        SaveError::Refused(FieldErrors::one(
+        SaveError::Conflict(FieldErrors::one(
             "account_number",
             format!("Another company has the account number “{number}” already."),
         ))
     } else if is_taken(&error, "name_key") {
-        SaveError::Refused(FieldErrors::one(
+        SaveError::Conflict(FieldErrors::one(
             "name",
             format!("There is a company named “{}” already.", details.name),
         ))
@@ -267,7 +229,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::codex::database;
+    use crate::codex::{database, paging::Wanted, tables::find};
 
     fn wanted(search: &str) -> Wanted {
         Wanted {
@@ -285,7 +247,7 @@ mod tests {
     }
 
     async fn names(pool: &Pool, search: &str) -> Vec<String> {
-        find(pool, &Scope::everything(), &wanted(search))
+        find::<Company>(pool, &Scope::everything(), &wanted(search))
             .await
             .unwrap()
             .rows
@@ -326,7 +288,7 @@ mod tests {
         let pool = database::in_memory().await;
         create(&pool, &named("Ärzte"), None, 1).await.unwrap();
         let refused = create(&pool, &named("ÄRZTE"), None, 1).await;
-        assert!(matches!(refused, Err(SaveError::Refused(errors)) if errors.of("name").is_some()));
+        assert!(matches!(refused, Err(SaveError::Conflict(errors)) if errors.of("name").is_some()));
     }
 
     #[tokio::test]

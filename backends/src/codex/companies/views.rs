@@ -12,20 +12,11 @@ use crate::{
             save_or_cancel, summary,
         },
         fields::FieldErrors,
-        paging::{Found, Place, Wanted, count, nothing_found, pagination, search_form},
+        paging::{Around, Found, Place, Wanted, listing},
         viewer::Rights,
     },
     kit::{Page, Prefix},
 };
-
-fn place(prefix: &Prefix) -> Place<'_> {
-    Place {
-        prefix,
-        path: "/companies",
-        plural: "companies",
-        searches: "Name, account number, website, address",
-    }
-}
 
 /// The list of companies.
 pub(super) fn list(
@@ -35,47 +26,34 @@ pub(super) fn list(
     rights: Rights,
     done: Done,
 ) -> Page {
-    let place = place(prefix);
-    let new = html! { @if rights.edit { (primary_link(&prefix.url("/companies/new"), "New company")) } };
-    layout(
+    let place = Place {
         prefix,
-        Area::Companies,
-        rights,
-        "Companies",
-        html! {
-            (heading("Companies", Some(&count(found.total, "company", "companies")), new))
-            (done.notice())
-            section .card {
-                div .card__header { (search_form(&place, &wanted.search)) }
-                div .card__body {
-                    @if !found.rows.is_empty() {
-                        (table(prefix, &found.rows))
-                    } @else if wanted.search.is_empty() {
-                        (none(prefix, rights))
-                    } @else {
-                        (nothing_found(&place, &wanted.search))
-                    }
-                    (pagination(&place, wanted, found.total))
-                }
-            }
-        },
-    )
+        singular: "company",
+        plural: "companies",
+        searches: "Name, account number, website, address",
+    };
+    let around = Around {
+        actions: html! { @if rights.edit { (primary_link(&prefix.url("/companies/new"), "New company")) } },
+        notice: done.notice(),
+        none: none(prefix, rights),
+        ..Around::default()
+    };
+    let body = listing(&place, wanted, found, &around, |rows| table(prefix, rows));
+    layout(prefix, Area::Companies, rights, &place.title(), body)
 }
 
 fn none(prefix: &Prefix, rights: Rights) -> Markup {
     html! {
-        div .empty-state {
-            h2 .empty-state__title { "No companies yet" }
-            @if rights.edit {
-                p .empty-state__text { "Companies are the customers you look after." }
-                div .empty-state__actions {
-                    (primary_link(&prefix.url("/companies/new"), "Create the first company"))
-                }
-            } @else {
-                p .empty-state__text {
-                    "You see the companies that have you as a contact, by your e-mail address. There is none yet: "
-                    "please ask your service provider to add you."
-                }
+        h2 .empty-state__title { "No companies yet" }
+        @if rights.edit {
+            p .empty-state__text { "Companies are the customers you look after." }
+            div .empty-state__actions {
+                (primary_link(&prefix.url("/companies/new"), "Create the first company"))
+            }
+        } @else {
+            p .empty-state__text {
+                "You see the companies that have you as a contact, by your e-mail address. There is none yet: "
+                "please ask your service provider to add you."
             }
         }
     }

@@ -8,10 +8,16 @@ pub(crate) mod pages;
 pub(crate) mod store;
 pub(crate) mod views;
 
+use maud::Markup;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{FieldErrors, optional_email, optional_line, optional_phone, required_line};
-use super::refusal::Fields;
+use super::{
+    belongings::Belonging,
+    controls::{Area, Done},
+    fields::{FieldErrors, optional_email, optional_line, optional_phone, required_line},
+    refusal::{Fields, no_contact},
+};
+use crate::kit::{Prefix, Rejection};
 
 /// Longest name, in characters.
 const NAME: usize = 200;
@@ -28,6 +34,32 @@ pub(crate) struct Contact {
     /// What is known of the person.
     #[serde(flatten)]
     pub(crate) details: Details,
+}
+
+impl Belonging for Contact {
+    type Listed = store::Listed;
+
+    const SINGULAR: &'static str = "contact";
+    const PLURAL: &'static str = "contacts";
+    const AREA: Area = Area::Contacts;
+    const DELETED: Done = Done::ContactDeleted;
+    const SEARCHES: &'static str = "Name, title, e-mail, phone";
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.details.name
+    }
+
+    fn missing() -> Rejection {
+        no_contact()
+    }
+
+    fn table(prefix: &Prefix, rows: &[store::Listed]) -> Markup {
+        views::table(prefix, rows)
+    }
 }
 
 /// What is known of a contact: every value has passed [`Typed::check`].

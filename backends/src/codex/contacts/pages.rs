@@ -1,49 +1,22 @@
-//! The pages about contacts: what each address does. How they look is in `views`.
+//! What is the contacts' own for people: the form. The list and the question whether to delete are in `belongings`.
 
-use axum::{
-    Form,
-    extract::{Query, State},
-    response::{IntoResponse, Response},
-};
+use axum::{Form, extract::State, response::Response};
 use hivematrix_platform::unix_now;
 
-use super::{
-    Contact, Typed,
-    store::{self, Created},
-    views,
-};
+use super::{Contact, Typed, store, views};
 use crate::{
     codex::{
         Codex,
-        companies::{Company, pages::seen},
-        controls::{Done, Refused},
+        belongings::{done, one},
+        companies::pages::seen,
+        controls::{Done, not_saved},
         fields::FieldErrors,
-        paging::Browsed,
-        refusal::{Ids, database_failed, no_company, no_contact},
+        refusal::{Ids, no_company, no_contact},
+        tables::SaveError,
         viewer::{Rights, Visitor},
     },
     kit::{Page, Prefix, Rejection},
 };
-
-/// `GET /contacts?search=&page=`: those of all companies.
-pub(crate) async fn list(
-    State(codex): State<Codex>,
-    visitor: Visitor,
-    prefix: Prefix,
-    Query(browsed): Query<Browsed>,
-) -> Result<Page, Rejection> {
-    let (scope, mut wanted) = (visitor.scope(), browsed.wanted());
-    let mut found = store::find(&codex.pool, &scope, &wanted)
-        .await
-        .map_err(database_failed)?;
-    if found.rows.is_empty() && found.total > 0 {
-        wanted.page = wanted.pages(found.total);
-        found = store::find(&codex.pool, &scope, &wanted)
-            .await
-            .map_err(database_failed)?;
-    }
-    Ok(views::list(&prefix, &wanted, &found, visitor.rights()))
-}
 
 /// `GET /companies/{company}/contacts/new`
 pub(crate) async fn new(
@@ -52,9 +25,15 @@ pub(crate) async fn new(
     prefix: Prefix,
     Ids(company): Ids<i64>,
 ) -> Result<Page, Rejection> {
-    let company = seen(&codex, &visitor.scope(), company).await?;
+    seen(&codex, &visitor.scope(), company).await?;
     let (typed, errors) = (Typed::default(), FieldErrors::default());
-    Ok(views::new(&prefix, visitor.rights(), company.id, &typed, &errors))
+    Ok(views::form(
+        &prefix,
+        visitor.rights(),
+        (company, None),
+        &typed,
+        &errors,
+    ))
 }
 
 /// `POST /companies/{company}/contacts`
@@ -65,19 +44,16 @@ pub(crate) async fn create(
     Ids(company): Ids<i64>,
     Form(typed): Form<Typed>,
 ) -> Response {
-    let refused = match typed.check() {
-        Ok(details) => {
-            let now = unix_now().cast_signed();
-            match store::create(&codex.pool, company, &details, now).await {
-                Ok(Created::Contact(_)) => return done(&prefix, company, Done::ContactCreated),
-                Ok(Created::NoCompany) => return no_company().into_response(),
-                Ok(Created::Full) => Refused::values(FieldErrors::general(views::full())),
-                Err(error) => Refused::by(&database_failed(error)),
-            }
-        }
-        Err(errors) => Refused::values(errors),
+    let saved = match typed.check() {
+        Ok(details) => store::create(&codex.pool, company, &details, unix_now().cast_signed()).await,
+        Err(errors) => Err(SaveError::Refused(errors)),
     };
-    refused.with(|errors| views::new(&prefix, rights, company, &typed, errors))
+    match saved {
+        Ok(_) => done(&prefix, company, Done::ContactCreated),
+        Err(error) => not_saved(error, no_company, |errors| {
+            views::form(&prefix, rights, (company, None), &typed, errors)
+        }),
+    }
 }
 
 /// `GET /companies/{company}/contacts/{contact}/edit`
@@ -85,12 +61,18 @@ pub(crate) async fn edit(
     State(codex): State<Codex>,
     visitor: Visitor,
     prefix: Prefix,
-    Ids(ids): Ids<(i64, i64)>,
+    Ids((company, id)): Ids<(i64, i64)>,
 ) -> Result<Page, Rejection> {
-    let (_, contact) = both(&codex, &visitor, ids).await?;
-    let typed = Typed::from(&contact.details);
-    let errors = FieldErrors::default();
-    Ok(views::edit(&prefix, visitor.rights(), ids, &typed, &errors))
+    seen(&codex, &visitor.scope(), company).await?;
+    let contact: Contact = one(&codex, company, id).await?;
+    let (typed, errors) = (Typed::from(&contact.details), FieldErrors::default());
+    Ok(views::form(
+        &prefix,
+        visitor.rights(),
+        (company, Some(id)),
+        &typed,
+        &errors,
+    ))
 }
 
 /// `POST /companies/{company}/contacts/{contact}`
@@ -98,63 +80,17 @@ pub(crate) async fn update(
     State(codex): State<Codex>,
     rights: Rights,
     prefix: Prefix,
-    Ids(ids): Ids<(i64, i64)>,
+    Ids((company, id)): Ids<(i64, i64)>,
     Form(typed): Form<Typed>,
 ) -> Response {
-    let refused = match typed.check() {
-        Ok(details) => {
-            let now = unix_now().cast_signed();
-            match store::update(&codex.pool, ids.0, ids.1, &details, now).await {
-                Ok(true) => return done(&prefix, ids.0, Done::ContactSaved),
-                Ok(false) => return no_contact().into_response(),
-                Err(error) => Refused::by(&database_failed(error)),
-            }
-        }
-        Err(errors) => Refused::values(errors),
+    let saved = match typed.check() {
+        Ok(details) => store::update(&codex.pool, company, id, &details, unix_now().cast_signed()).await,
+        Err(errors) => Err(SaveError::Refused(errors)),
     };
-    refused.with(|errors| views::edit(&prefix, rights, ids, &typed, errors))
-}
-
-/// `GET /companies/{company}/contacts/{contact}/delete`: asks.
-pub(crate) async fn ask_to_delete(
-    State(codex): State<Codex>,
-    visitor: Visitor,
-    prefix: Prefix,
-    Ids(ids): Ids<(i64, i64)>,
-) -> Result<Page, Rejection> {
-    let (company, contact) = both(&codex, &visitor, ids).await?;
-    Ok(views::ask_to_delete(
-        &prefix,
-        visitor.rights(),
-        &company,
-        &contact,
-    ))
-}
-
-/// `POST /companies/{company}/contacts/{contact}/delete`: acts.
-pub(crate) async fn delete(
-    State(codex): State<Codex>,
-    prefix: Prefix,
-    Ids((company, contact)): Ids<(i64, i64)>,
-) -> Result<Response, Rejection> {
-    store::delete(&codex.pool, company, contact)
-        .await
-        .map_err(database_failed)?;
-    Ok(done(&prefix, company, Done::ContactDeleted))
-}
-
-fn done(prefix: &Prefix, company: i64, what: Done) -> Response {
-    prefix.see_other(&format!("/companies/{company}?done={what}"))
-}
-
-async fn both(
-    codex: &Codex,
-    visitor: &Visitor,
-    (company, contact): (i64, i64),
-) -> Result<(Company, Contact), Rejection> {
-    let contact = store::get(&codex.pool, company, contact)
-        .await
-        .map_err(database_failed)?
-        .ok_or_else(no_contact)?;
-    Ok((seen(codex, &visitor.scope(), company).await?, contact))
+    match saved {
+        Ok(()) => done(&prefix, company, Done::ContactSaved),
+        Err(error) => not_saved(error, no_contact, |errors| {
+            views::form(&prefix, rights, (company, Some(id)), &typed, errors)
+        }),
+    }
 }

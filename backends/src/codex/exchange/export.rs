@@ -13,7 +13,7 @@ use futures_util::stream;
 use super::{Kind, formula::guarded};
 use crate::codex::{
     Codex, assets::store::Listed as Asset, companies::Company, contacts::store::Listed as Contact,
-    database::Pool,
+    database::Pool, tables,
 };
 
 /// Rows in one piece.
@@ -91,15 +91,15 @@ async fn next(
 async fn piece(kind: Kind, pool: &Pool, after: i64) -> Result<Vec<Cells>, sqlx::Error> {
     Ok(match kind {
         Kind::Companies => {
-            let rows = crate::codex::companies::store::after(pool, after, PIECE).await?;
+            let rows = tables::after(pool, after, PIECE).await?;
             rows.into_iter().map(company).collect()
         }
         Kind::Contacts => {
-            let rows = crate::codex::contacts::store::after(pool, after, PIECE).await?;
+            let rows = tables::after(pool, after, PIECE).await?;
             rows.into_iter().map(contact).collect()
         }
         Kind::Assets => {
-            let rows = crate::codex::assets::store::after(pool, after, PIECE).await?;
+            let rows = tables::after(pool, after, PIECE).await?;
             rows.into_iter().map(asset).collect()
         }
     })

@@ -5,10 +5,7 @@
 
 use super::{Kind, sheet::Row};
 use crate::codex::{
-    assets, companies,
-    contacts::{self, store::Created},
-    database::Connection,
-    fields::FieldErrors,
+    assets, companies, contacts, database::Connection, fields::FieldErrors, tables::SaveError,
 };
 
 /// What a row has done.
@@ -40,22 +37,12 @@ impl From<FieldErrors> for RowError {
     }
 }
 
-impl From<companies::store::SaveError> for RowError {
-    fn from(error: companies::store::SaveError) -> Self {
+impl From<SaveError> for RowError {
+    fn from(error: SaveError) -> Self {
         match error {
-            companies::store::SaveError::Refused(errors) => Self::Fields(errors),
-            companies::store::SaveError::Missing => deleted(),
-            companies::store::SaveError::Database(error) => Self::Database(error),
-        }
-    }
-}
-
-impl From<assets::store::SaveError> for RowError {
-    fn from(error: assets::store::SaveError) -> Self {
-        match error {
-            assets::store::SaveError::Refused(errors) => Self::Fields(errors),
-            assets::store::SaveError::Missing => deleted(),
-            assets::store::SaveError::Database(error) => Self::Database(error),
+            SaveError::Refused(errors) | SaveError::Conflict(errors) => Self::Fields(errors),
+            SaveError::Missing => deleted(),
+            SaveError::Database(error) => Self::Database(error),
         }
     }
 }
@@ -117,11 +104,8 @@ async fn contact(connection: &mut Connection<'_>, row: &Row, now: i64) -> Result
     overlay(&mut typed);
     let (details, company) = both(typed.check(), owner(connection, row).await?)?;
     let Some(stored) = contacts::store::alike(&mut *connection, company, &details).await? else {
-        return match contacts::store::create(connection, company, &details, now).await? {
-            Created::Contact(id) => Ok((id, Change::Created)),
-            Created::NoCompany => Err(deleted()),
-            Created::Full => Err(FieldErrors::one("company", contacts::views::full()).into()),
-        };
+        let id = contacts::store::create(connection, company, &details, now).await?;
+        return Ok((id, Change::Created));
     };
     let mut typed = contacts::Typed::from(&stored.details);
     overlay(&mut typed);

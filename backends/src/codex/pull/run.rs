@@ -12,6 +12,7 @@ use crate::codex::{
     companies::{Details, External, store as companies},
     database::{Connection, Pool},
     fields::FieldErrors,
+    tables::SaveError,
 };
 
 /// Most pages of one run: a source that never ends must not keep us for ever.
@@ -162,12 +163,12 @@ impl Puller {
                 savepoint.commit().await?;
                 Ok(outcome)
             }
-            Err(companies::SaveError::Database(error)) => Err(error),
-            Err(companies::SaveError::Refused(errors)) => {
+            Err(SaveError::Database(error)) => Err(error),
+            Err(SaveError::Refused(errors) | SaveError::Conflict(errors)) => {
                 savepoint.rollback().await?;
                 Ok(Outcome::Refused(errors))
             }
-            Err(companies::SaveError::Missing) => {
+            Err(SaveError::Missing) => {
                 savepoint.rollback().await?;
                 Ok(Outcome::Refused(FieldErrors::general("It was deleted just now.")))
             }
@@ -181,7 +182,7 @@ async fn save(
     external: &External,
     details: &Details,
     now: i64,
-) -> Result<Outcome, companies::SaveError> {
+) -> Result<Outcome, SaveError> {
     let known = companies::by_external(&mut *connection, external).await?;
     let stored = match known {
         Some(stored) => stored,
@@ -195,7 +196,7 @@ async fn save(
                     .external
                     .map_or_else(String::new, |other| format!("{} {}", other.source, other.id));
                 let message = format!("The company “{}” is {other} already.", stored.details.name);
-                return Err(companies::SaveError::Refused(FieldErrors::one("id", message)));
+                return Err(SaveError::Refused(FieldErrors::one("id", message)));
             }
             Some(stored) => {
                 companies::link(&mut *connection, stored.id, external).await?;
