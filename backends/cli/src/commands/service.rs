@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failure::Failure;
-use crate::service::{Flavour, New, lint};
+use crate::service::{Flavour, New, Registration, lint};
 
 /// Begin a service of your own, or check the house rules of one.
 #[derive(Debug, clap::Args)]
@@ -50,12 +50,11 @@ impl Args {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::New(args) => {
-                let new = New::plan(&args.name, args.flavour, args.folder, args.port)?;
-                new.write()?;
-                if let Some(registry) = &args.registry {
-                    new.register(registry)?;
-                }
-                print(&new.next_steps(args.registry.as_deref()))
+                let registry = args.registry.map(Registration::read).transpose()?;
+                let registry = registry.as_ref();
+                let new = New::plan(&args.name, args.flavour, args.folder, args.port, registry)?;
+                new.write(registry)?;
+                print(&new.next_steps(registry, &program()))
             }
             Command::Lint(args) => {
                 let report = lint::folder(&args.path)
@@ -71,6 +70,15 @@ impl Args {
                 Err(Failure::Findings(lines.join("\n")))
             }
         }
+    }
+}
+
+/// What starts this program in another terminal: its name, if it was found by that, or else where it is.
+fn program() -> String {
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    match std::env::current_exe() {
+        Ok(file) if called.components().count() > 1 => file.display().to_string(),
+        _ => "hivematrix".to_owned(),
     }
 }
 

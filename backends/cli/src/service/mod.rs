@@ -4,7 +4,9 @@
 
 pub(crate) mod lint;
 mod new;
+mod registration;
 mod templates;
 
 pub(crate) use self::new::New;
+pub(crate) use self::registration::Registration;
 pub(crate) use self::templates::Flavour;

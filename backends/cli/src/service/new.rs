@@ -1,13 +1,13 @@
 //! Begins a service: checks the name, writes the folder, says what comes next.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use hivematrix_platform::{Registry, ServiceName};
+use hivematrix_platform::ServiceName;
 
+use super::registration::Registration;
 use super::templates::{Flavour, LABEL, NAME, PORT};
 use crate::failure::Failure;
 
@@ -42,7 +42,8 @@ pub(crate) struct New {
 }
 
 impl New {
-    /// Checks everything that can be checked before anything is written.
+    /// Checks everything that can be checked before anything is written. Where there is a registry, neither its names nor
+    /// its ports are taken again.
     ///
     /// # Errors
     /// What makes no sense, and what would be better.
@@ -51,6 +52,7 @@ impl New {
         flavour: Flavour,
         folder: Option<PathBuf>,
         port: Option<u16>,
+        registry: Option<&Registration>,
     ) -> Result<Self, Failure> {
         let name = ServiceName::parse(name)
             .map_err(|error| Failure::Usage(format!("{name:?} cannot be a service's name: {error}")))?;
@@ -58,6 +60,9 @@ impl New {
             return Err(Failure::Usage(format!(
                 "{name} is a part of the platform already; please choose another name"
             )));
+        }
+        if let Some(registry) = registry {
+            registry.must_not_have(&name)?;
         }
         let folder = folder.unwrap_or_else(|| PathBuf::from(name.as_str()));
         let used = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
@@ -70,7 +75,7 @@ impl New {
         let port = match port {
             Some(0) => return Err(Failure::Usage("--port 0 is no port to be found at".to_owned())),
             Some(port) => port,
-            None => free_port()?,
+            None => free_port(registry)?,
         };
         Ok(Self {
             name,
@@ -80,11 +85,16 @@ impl New {
         })
     }
 
-    /// Writes the folder.
+    /// Writes the folder, and the service's entry into the registry.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub(crate) fn write(&self) -> Result<(), Failure> {
+    /// If either cannot be written.
+    pub(crate) fn write(&self, registry: Option<&Registration>) -> Result<(), Failure> {
+        self.write_folder()?;
+        registry.map_or(Ok(()), |registry| registry.add(&self.json_entry()))
+    }
+
+    fn write_folder(&self) -> Result<(), Failure> {
         for file in self.flavour.files() {
             let path = self.folder.join(file.path);
             let failed = |error| Failure::outside(path.display(), error);
@@ -120,46 +130,6 @@ impl New {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Adds the service to the end of a registry, which is that of the menu.
-    ///
-    /// # Errors
-    /// If it is no registry, has such a service, or cannot be written.
-    pub(crate) fn register(&self, file: &Path) -> Result<(), Failure> {
-        let shown = file.display();
-        let text = fs::read_to_string(file).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
-        let registry = Registry::parse(&text).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
-        if registry.get(self.name.as_str()).is_some() {
-            return Err(Failure::Usage(format!(
-                "{shown}: there is a service {} already",
-                self.name
-            )));
-        }
-        // The text is kept as it is, up to the brace at its end.
-        let (before, after) = text
-            .rsplit_once('}')
-            .ok_or_else(|| Failure::Usage(format!("{shown}: it has no end")))?;
-        let comma = if registry.services.is_empty() { "" } else { "," };
-        let entry = self.json_entry();
-        let whole = format!("{}{comma}\n  {entry}\n}}{after}", before.trim_end());
-        Registry::parse(&whole).map_err(|error| Failure::outside(&shown, error))?;
-        // Beside the file and then into its place: whoever watches it never reads half of it.
-        let folder = file
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut new =
-            tempfile::NamedTempFile::new_in(folder).map_err(|error| Failure::outside(&shown, error))?;
-        new.write_all(whole.as_bytes())
-            .map_err(|error| Failure::outside(&shown, error))?;
-        let permissions = fs::metadata(file)
-            .map_err(|error| Failure::outside(&shown, error))?
-            .permissions();
-        fs::set_permissions(new.path(), permissions).map_err(|error| Failure::outside(&shown, error))?;
-        new.persist(file)
-            .map_err(|error| Failure::outside(&shown, error.error))?;
-        Ok(())
-    }
-
     fn json_entry(&self) -> String {
         format!(
             "\"{}\": {{ \"url\": \"{}\", \"visible\": true }}",
@@ -168,12 +138,12 @@ impl New {
         )
     }
 
-    /// What to do now.
-    pub(crate) fn next_steps(&self, registry: Option<&Path>) -> String {
+    /// What to do now; `program` is what starts this one.
+    pub(crate) fn next_steps(&self, registry: Option<&Registration>, program: &str) -> String {
         let (name, url, label) = (&self.name, self.url(), self.label());
         let folder = self.folder.display();
         let registered = match registry {
-            Some(file) => format!("It was added to {}.", file.display()),
+            Some(registry) => format!("It was added to {}.", registry.file().display()),
             None => format!(
                 "In an installation of your own, add it to gateway.toml:\n\n\
                  \x20   [services.{name}]\n    url = \"{url}\"\n    label = \"{label}\"\n    icon = \"package\"\n\n\
@@ -184,16 +154,17 @@ impl New {
         format!(
             "Made {folder}. Next, in two terminals:\n\n\
              \x20   cd {folder} && {}\n\
-             \x20   hivematrix demo --service {name}={url}\n\n\
+             \x20   {program} demo --service {name}={url}\n\n\
              and open http://localhost:8000/{name}/ (sign in as admin, the password is admin).\n\n{registered}\n",
             self.flavour.start()
         )
     }
 }
 
-fn free_port() -> Result<u16, Failure> {
+fn free_port(registry: Option<&Registration>) -> Result<u16, Failure> {
     PORTS
         .into_iter()
+        .filter(|port| !registry.is_some_and(|registry| registry.uses(*port)))
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .ok_or_else(|| {
             Failure::Outside("no port from 5060 to 5099 is free; choose one with --port".to_owned())
@@ -203,10 +174,12 @@ fn free_port() -> Result<u16, Failure> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
     use super::*;
 
     fn plan(name: &str, flavour: Flavour, folder: &Path) -> Result<New, Failure> {
-        New::plan(name, flavour, Some(folder.join(name)), Some(5061))
+        New::plan(name, flavour, Some(folder.join(name)), Some(5061), None)
     }
 
     #[test]
@@ -214,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (name, flavour) in [("stock-room", Flavour::Axum), ("stock_2", Flavour::Flask)] {
             let new = plan(name, flavour, folder.path()).unwrap();
-            new.write().unwrap();
+            new.write(None).unwrap();
             for file in flavour.files() {
                 let text = fs::read_to_string(folder.path().join(name).join(file.path)).unwrap();
                 for left in [NAME, LABEL, PORT] {
@@ -224,7 +197,7 @@ mod tests {
             let readme = fs::read_to_string(folder.path().join(name).join("README.md")).unwrap();
             assert!(readme.contains(name) && readme.contains("5061"), "{readme}");
             assert!(
-                new.next_steps(None)
+                new.next_steps(None, "hivematrix")
                     .contains(&format!("--service {name}=http://127.0.0.1:5061"))
             );
         }
@@ -248,27 +221,23 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_gets_one_more_entry_at_its_end_and_keeps_what_it_had() {
+    fn a_registrys_names_and_ports_are_not_taken_again_and_nothing_is_written_then() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("services.json");
-        let new = plan("stock", Flavour::Axum, folder.path()).unwrap();
-        for before in [
-            "{}\n",
-            "{\n  \"codex\": {\"url\": \"http://localhost:5010\", \"extra\": [1]}\n}\n",
-        ] {
-            fs::write(&file, before).unwrap();
-            new.register(&file).unwrap();
-            let text = fs::read_to_string(&file).unwrap();
-            let registry = Registry::parse(&text).unwrap();
-            assert_eq!(registry.services.last().unwrap().name.as_str(), "stock");
-            assert!(
-                !before.contains("extra") || text.contains("\"extra\": [1]"),
-                "{text}"
-            );
-        }
-        assert!(new.register(&file).unwrap_err().to_string().contains("already"));
-        fs::write(&file, "{ nonsense").unwrap();
-        assert_eq!(new.register(&file).unwrap_err().status(), 64);
-        assert_eq!(fs::read_to_string(&file).unwrap(), "{ nonsense");
+        let taken = free_port(None).unwrap();
+        fs::write(
+            &file,
+            format!("{{\"stock\": {{\"url\": \"http://127.0.0.1:{taken}\"}}}}"),
+        )
+        .unwrap();
+        let plan = |name: &str| {
+            let registry = Registration::read(file.clone()).unwrap();
+            let made = folder.path().join(name);
+            New::plan(name, Flavour::Flask, Some(made), None, Some(&registry))
+        };
+        assert_ne!(plan("other").unwrap().port, taken);
+        let refused = plan("stock").unwrap_err();
+        assert_eq!(refused.status(), 64, "{refused}");
+        assert!(!folder.path().join("stock").exists());
     }
 }

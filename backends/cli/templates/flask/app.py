@@ -10,6 +10,8 @@ from caller import Callers, token_required
 
 # The name in the registry, the first part of every address: /new-service/…
 NAME = "new-service"
+# Where it listens, unless LISTEN says otherwise.
+LISTEN = "127.0.0.1:5099"
 # Longest note, in characters, and most notes.
 LONGEST, MOST = 200, 100
 
@@ -64,15 +66,28 @@ def create_app(callers=None):
     return app
 
 
-def main():
-    from waitress import serve
+def loopback(listen):
+    """The address and the port. The gateway is the only door: who came past it could be anybody."""
+    try:
+        host, _, port = listen.rpartition(":")
+        if ipaddress.ip_address(host.strip("[]")).is_loopback:
+            return host.strip("[]"), int(port)
+    except ValueError:
+        pass
+    raise SystemExit(f"LISTEN={listen}: this must be a loopback address and a port, such as {LISTEN}")
 
-    host, _, port = os.environ.get("LISTEN", "127.0.0.1:5099").rpartition(":")
-    if not ipaddress.ip_address(host).is_loopback:
-        # The gateway is the only door. Whoever reached this service past it could be anybody.
-        raise SystemExit(f"LISTEN={host}:{port}: a service listens on loopback only")
-    print(f"ready http://{host}:{port}", flush=True)
-    serve(create_app(), host=host, port=int(port), threads=8)
+
+def main():
+    from waitress import create_server
+
+    listen = os.environ.get("LISTEN", LISTEN)
+    host, port = loopback(listen)
+    try:
+        server = create_server(create_app(), host=host, port=port, threads=8)
+    except OSError as error:
+        raise SystemExit(f"{NAME}: {listen}: {error.strerror}; LISTEN chooses another address")
+    print(f"{NAME} answers at http://{listen}", flush=True)
+    server.run()
 
 
 if __name__ == "__main__":

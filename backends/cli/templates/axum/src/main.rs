@@ -3,7 +3,9 @@
 mod caller;
 mod pages;
 
+use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 
@@ -16,18 +18,31 @@ pub(crate) const NAME: &str = "new-service";
 const LISTEN: &str = "127.0.0.1:5099";
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    let listen: SocketAddr = setting("LISTEN", LISTEN).parse()?;
-    if !listen.ip().is_loopback() {
-        // The gateway is the only door. Whoever reached this service past it could be anybody.
-        return Err(format!("LISTEN={listen}: a service listens on loopback only").into());
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{NAME}: {error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let setting = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+    let listen = setting("LISTEN", LISTEN);
+    let Some(listen) = loopback(&listen) else {
+        return Err(
+            format!("LISTEN={listen}: this must be a loopback address and a port, such as {LISTEN}").into(),
+        );
+    };
     let core = setting("CORE_SERVICE_URL", "http://127.0.0.1:5000");
     let issuer = setting("HIVEMATRIX_ISSUER", "hivematrix-core");
     let callers = Callers::of_core(&core, &issuer, NAME)?;
 
-    let listener = TcpListener::bind(listen).await?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("{listen}: {error}; LISTEN chooses another address"))?;
     eprintln!("{NAME} answers at http://{}", listener.local_addr()?);
     axum::serve(listener, pages::router(callers))
         .with_graceful_shutdown(async {
@@ -35,4 +50,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .await?;
     Ok(())
+}
+
+/// The gateway is the only door. Whoever reached this service past it could be anybody.
+fn loopback(address: &str) -> Option<SocketAddr> {
+    address
+        .parse()
+        .ok()
+        .filter(|address: &SocketAddr| address.ip().is_loopback())
 }

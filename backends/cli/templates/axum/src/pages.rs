@@ -132,8 +132,9 @@ fn form(prefix: &Prefix, typed: &str, problem: Option<&str>) -> Markup {
         form .form method="post" action=(prefix.url("/notes")) novalidate {
             div .form__group {
                 label .form__label for="text" { "Note" }
-                input .form__input #text name="text" value=(typed) aria-invalid=[problem.map(|_| "true")];
-                @if let Some(problem) = problem { p .form__error { (problem) } }
+                input .form__input .form__input--invalid[problem.is_some()] #text name="text" value=(typed)
+                    aria-invalid=[problem.map(|_| "true")] aria-describedby=[problem.map(|_| "text-problem")];
+                @if let Some(problem) = problem { p .form__error #text-problem { (problem) } }
             }
             div .form__actions {
                 button .btn .btn--primary type="submit" { span .btn__label { "Leave note" } }
