@@ -263,7 +263,7 @@ pub(crate) fn form_page<T: Belonging>(
     ];
     let body = html! {
         (breadcrumb(&steps, &title))
-        (heading(&title, None, html! {}))
+        (heading(&title, None, &html! {}))
         section .card {
             div .card__body { (form(&address::<T>(prefix, company, &below), &save, &company_page)) }
         }

@@ -189,14 +189,14 @@ pub(crate) fn not_saved(
 }
 
 /// The heading of a page, with what can be done there to its right.
-pub(crate) fn heading(title: &str, subtitle: Option<&str>, actions: Markup) -> Markup {
+pub(crate) fn heading(title: &str, subtitle: Option<&str>, actions: &Markup) -> Markup {
     html! {
         header .page-header {
             div {
                 h1 .page-header__title { (title) }
                 @if let Some(subtitle) = subtitle { p .page-header__subtitle { (subtitle) } }
             }
-            div .page-header__actions { (actions) }
+            @if !actions.0.is_empty() { div .page-header__actions { (actions) } }
         }
     }
 }

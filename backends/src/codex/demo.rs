@@ -268,7 +268,7 @@ const CLIENT: &str = "client@hivematrix.example";
 fn assets_of(account_number: &str, people: &[i64]) -> Vec<assets::Details> {
     let label = account_number.to_lowercase();
     let asset = |name: String, kind: &str, model: &str, location: &str, contact_id| assets::Details {
-        serial_number: Some(format!("{}-{account_number}", name.to_uppercase())),
+        serial_number: Some(format!("SN-{}", name.to_uppercase())),
         name,
         kind: kind.to_owned(),
         model: Some(model.to_owned()),

@@ -234,9 +234,12 @@ pub(crate) fn listing<T>(
     around: &Around,
     table: impl FnOnce(&[T]) -> Markup,
 ) -> Markup {
-    let number = count(found.total, place.singular, place.plural);
+    let mut number = count(found.total, place.singular, place.plural);
+    if !wanted.search.is_empty() {
+        number.push_str(" found");
+    }
     html! {
-        (heading(&place.title(), Some(&number), around.actions.clone()))
+        (heading(&place.title(), Some(&number), &around.actions))
         (around.notice)
         section .card {
             div .card__header { (search_form(place, &wanted.search)) }
@@ -288,7 +291,6 @@ fn nothing_found(place: &Place<'_>, search: &str) -> Markup {
         div .empty-state {
             h2 .empty-state__title { "Nothing found" }
             p .empty-state__text { "None of the " (place.plural) " matches “" (search) "”." }
-            div .empty-state__actions { (button_link(&place.url(), &format!("Show all {}", place.plural))) }
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn table(prefix: &Prefix, rows: &[Listed]) -> Markup {
                 tbody {
                     @for Listed { asset, company_name } in rows {
                         tr {
-                            td { (asset.details.name) }
+                            td .u-nowrap { (asset.details.name) }
                             td { a href=(companies::views::address(prefix, asset.company_id, "")) { (company_name) } }
                             td { span .badge { (kind_label(&asset.details.kind)) } }
                             td .u-nowrap { (asset.details.serial_number.as_deref().unwrap_or("–")) }
@@ -74,7 +74,7 @@ fn row(prefix: &Prefix, company: i64, asset: &Asset, rights: Rights) -> Markup {
     let details = &asset.details;
     html! {
         tr {
-            td { (details.name) }
+            td .u-nowrap { (details.name) }
             td { span .badge { (kind_label(&details.kind)) } }
             td { (details.model.as_deref().unwrap_or("–")) }
             td .u-nowrap { (details.serial_number.as_deref().unwrap_or("–")) }

@@ -117,7 +117,7 @@ pub(super) fn show(
         &company.details.name,
         html! {
             (breadcrumb(&[(prefix.url("/companies"), "Companies")], &company.details.name))
-            (heading(&company.details.name, company.details.account_number.as_deref(), actions))
+            (heading(&company.details.name, company.details.account_number.as_deref(), &actions))
             (done.notice())
             section .card {
                 div .card__header { h2 .card__title { "Details" } }
@@ -172,7 +172,11 @@ pub(super) fn new(prefix: &Prefix, rights: Rights, typed: &Typed, errors: &Field
         Area::Companies,
         rights,
         "New company",
-        html! { (heading("New company", None, html! {})) (form) },
+        html! {
+            (breadcrumb(&[(address, "Companies")], "New company"))
+            (heading("New company", None, &html! {}))
+            (form)
+        },
     )
 }
 
@@ -187,7 +191,7 @@ pub(super) fn edit(prefix: &Prefix, rights: Rights, id: i64, typed: &Typed, erro
         "Edit company",
         html! {
             (breadcrumb(&[(prefix.url("/companies"), "Companies"), (here.clone(), "Company")], "Edit"))
-            (heading("Edit company", None, html! {}))
+            (heading("Edit company", None, &html! {}))
             (form)
         },
     )

@@ -18,6 +18,7 @@ use crate::{
     codex::{
         Codex,
         controls::{Area, button_link, heading, layout},
+        paging::capital,
         refusal::database_failed,
         viewer::Rights,
     },
@@ -169,7 +170,7 @@ fn view(prefix: &Prefix, rights: Rights, sent: &Sent, notice: &Markup) -> Page {
         rights,
         "Import and export",
         html! {
-            (heading("Import and export", Some("Companies, contacts and assets as CSV files"), html! {}))
+            (heading("Import and export", Some("Companies, contacts and assets as CSV files"), &html! {}))
             (notice)
             section .card {
                 div .card__header { h2 .card__title { "Import" } }
@@ -178,8 +179,8 @@ fn view(prefix: &Prefix, rights: Rights, sent: &Sent, notice: &Markup) -> Page {
             section .card {
                 div .card__header { h2 .card__title { "Export" } }
                 div .card__body {
-                    p .form__help { "Everything there is, in the form in which it can be imported again." }
-                    p .u-flex .u-flex-wrap .u-gap-2 {
+                    p .u-text-muted { "Everything there is, in the form in which it can be imported again." }
+                    div .u-flex .u-flex-wrap .u-gap-2 {
                         @for kind in Kind::ALL {
                             (button_link(&prefix.url(&format!("/export/{}.csv", kind.name())), &format!("Export {}", kind.name())))
                         }
@@ -207,14 +208,18 @@ fn form(prefix: &Prefix, sent: &Sent) -> Markup {
             }
             div .form__group {
                 label .form__label for="text" { "Or its text" }
-                textarea .form__textarea .u-text-mono #text name="text" rows=(if text.is_empty() { 4 } else { 16 })
+                textarea .form__textarea .u-text-mono .u-w-full #text name="text" rows=(if text.is_empty() { 4 } else { 16 })
                     aria-describedby="text-help" { "\n" (text) }
-                p .form__help #text-help {
-                    "The first row names the columns. "
-                    @for kind in Kind::ALL {
-                        strong { (kind.name()) } ": " (kind.columns().join(", ")) ". "
+                div .form__help #text-help {
+                    p {
+                        "The first row names the columns. What is known already is changed, in the columns that the file "
+                        "has. Either every row is taken, or none."
                     }
-                    "What is known already is changed, in the columns that the file has. Either every row is taken, or none."
+                    ul {
+                        @for kind in Kind::ALL {
+                            li { strong { (capital(kind.name())) } ": " (kind.columns().join(", ")) }
+                        }
+                    }
                 }
             }
             div .form__actions {

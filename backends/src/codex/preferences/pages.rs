@@ -154,7 +154,7 @@ fn settings(prefix: &Prefix, form: &Settings<'_>, errors: &FieldErrors, done: Do
         form.rights,
         "Settings",
         html! {
-            (heading("Settings", Some(&format!("{} · {}", agent.name, agent.email)), html! {}))
+            (heading("Settings", Some(&format!("{} · {}", agent.name, agent.email)), &html! {}))
             (done.notice())
             section .card {
                 div .card__header { h2 .card__title { "Appearance and home page" } }
@@ -212,7 +212,7 @@ fn nobody(prefix: &Prefix, rights: Rights) -> Page {
         rights,
         "Settings",
         html! {
-            (heading("Settings", None, html! {}))
+            (heading("Settings", None, &html! {}))
             section .card {
                 div .card__body {
                     div .alert .alert--warning role="status" {

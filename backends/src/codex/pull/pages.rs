@@ -56,7 +56,7 @@ async fn view(codex: &Codex, rights: Rights, prefix: &Prefix, notice: &Markup) -
         let text = "Codex can take companies over from another system on a schedule, once it is told which: see \
                     HIVEMATRIX_CODEX_PULL_URL in the documentation.";
         let body = html! {
-            (heading("Synchronization", None, html! {}))
+            (heading("Synchronization", None, &html! {}))
             section .card {
                 div .card__body {
                     div .empty-state { h2 .empty-state__title { "Nothing to synchronize with" } p .empty-state__text { (text) } }
@@ -78,7 +78,7 @@ async fn view(codex: &Codex, rights: Rights, prefix: &Prefix, notice: &Markup) -
         rights,
         "Synchronization",
         html! {
-            (heading("Synchronization", Some(&subtitle), button))
+            (heading("Synchronization", Some(&subtitle), &button))
             (notice)
             section .card {
                 div .card__header { h2 .card__title { "Runs" } }
