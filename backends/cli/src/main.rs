@@ -24,8 +24,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    check, codex, core, demo as demo_command, doctor as doctor_command, gateway, helm, idp, keycloak, keys,
-    service as service_command, template,
+    bench, check, codex, core, demo as demo_command, doctor as doctor_command, gateway, helm, idp, keycloak,
+    keys, service as service_command, template,
 };
 use failure::{Failure, USAGE};
 
@@ -60,6 +60,7 @@ enum Command {
     Idp(idp::Args),
     Keycloak(keycloak::Args),
     Service(service_command::Args),
+    Bench(bench::Args),
 }
 
 impl Command {
@@ -77,6 +78,7 @@ impl Command {
             Self::Idp(args) => args.run(),
             Self::Keycloak(args) => args.run(),
             Self::Service(args) => args.run(),
+            Self::Bench(args) => args.run(),
         }
     }
 }

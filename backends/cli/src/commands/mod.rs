@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, and what it puts together from them.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod codex;
 pub(crate) mod core;

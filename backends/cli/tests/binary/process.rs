@@ -76,7 +76,23 @@ impl Binary {
     }
 
     /// Starts it and waits for its line `ready URL`.
-    pub(crate) async fn ready(mut self) -> Process {
+    pub(crate) async fn ready(self) -> Process {
+        let mut process = self.started();
+        let first = tokio::time::timeout(PATIENCE, process.stdout.next_line())
+            .await
+            .expect("a line on stdout in time");
+        let Some(line) = first.expect("text on stdout") else {
+            panic!("it ended before it was ready: {}", process.stderr());
+        };
+        process.url = line
+            .strip_prefix("ready ")
+            .unwrap_or_else(|| panic!("not `ready URL`: {line}"))
+            .to_owned();
+        process
+    }
+
+    /// Starts it, for a command that never is ready.
+    pub(crate) fn started(mut self) -> Process {
         let mut child = self.command.spawn().expect("it starts");
         let stderr = Arc::new(Mutex::new(String::new()));
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
@@ -86,23 +102,13 @@ impl Binary {
                 collected.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
-        let mut stdout = BufReader::new(child.stdout.take().expect("stdout")).lines();
-        let first = tokio::time::timeout(PATIENCE, stdout.next_line())
-            .await
-            .expect("a line on stdout in time");
-        let Some(line) = first.expect("text on stdout") else {
-            panic!("it ended before it was ready: {}", stderr.lock().unwrap());
-        };
-        let url = line
-            .strip_prefix("ready ")
-            .unwrap_or_else(|| panic!("not `ready URL`: {line}"))
-            .to_owned();
+        let stdout = BufReader::new(child.stdout.take().expect("stdout")).lines();
         Process {
             child,
             stdout,
             stderr,
             collector,
-            url,
+            url: String::new(),
             temporary: self.temporary,
         }
     }
@@ -115,7 +121,7 @@ pub(crate) struct Process {
     stderr: Arc<Mutex<String>>,
     /// Ends with stderr.
     collector: JoinHandle<()>,
-    /// What it said it is ready at.
+    /// What it said it is ready at; empty if it was not asked.
     pub(crate) url: String,
     temporary: TempDir,
 }
@@ -130,6 +136,11 @@ impl Process {
     pub(crate) async fn told(&self, text: &str) -> String {
         let told = async || Some(self.stderr()).filter(|stderr| stderr.contains(text));
         hivematrix_tests::eventually(&format!("{text:?} on stderr"), told).await
+    }
+
+    /// Its folder for temporary files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.temporary.path()
     }
 
     /// Every file below its folder for temporary files.
