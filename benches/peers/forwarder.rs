@@ -11,6 +11,10 @@ use pingora::prelude::{HttpPeer, Server, http_proxy_service};
 use pingora::server::configuration::ServerConf;
 use pingora_proxy::{ProxyHttp, Session};
 
+/// The gateway's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Idle upstream connections kept: as many as the gateway keeps.
 const POOL: usize = 1024;
 

@@ -45,7 +45,8 @@ pub(crate) struct Account {
     method: Method,
     target: Option<PathAndQuery>,
     trace: Option<HeaderValue>,
-    began: Instant,
+    /// When it began.
+    pub(crate) began: Instant,
     metrics: Arc<Metrics>,
 }
 

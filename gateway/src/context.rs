@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hivematrix_plugins::{Intent, Visits};
@@ -84,8 +84,6 @@ pub(crate) struct Context {
     pub(crate) body_received: usize,
     /// Set when the client sent more than it may.
     pub(crate) body_too_large: bool,
-    /// When it began.
-    pub(crate) began: Instant,
 }
 
 impl Context {
@@ -109,7 +107,6 @@ impl Context {
             provider_refused: false,
             body_received: 0,
             body_too_large: false,
-            began: Instant::now(),
         }
     }
 

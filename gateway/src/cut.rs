@@ -7,6 +7,7 @@
 mod door;
 mod frames;
 mod tap;
+mod waits;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -24,17 +25,14 @@ use pingora::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 pub(crate) use self::door::{Door, OpenConnections};
 use self::frames::close_frame;
 use self::tap::{Left, Switch};
+use self::waits::{Ended, Waits, until_cut};
 use crate::identity::{self, LiveStream};
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
-
-/// How long a frame that a backend has begun may take to be completed before its WebSocket is cut without a word.
-const UNFINISHED: Duration = Duration::from_millis(500);
 
 /// How long the client of a WebSocket that was told to close may take to do so.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -60,13 +58,16 @@ struct Connection {
     fresh: Cell<bool>,
     /// The other end of its tap.
     switch: Arc<Switch>,
+    /// For its next exchange.
+    waits: Cell<Option<Box<Waits>>>,
 }
 
 #[derive(Default)]
 struct Slot {
     arrived: bool,
-    ended: Option<CancellationToken>,
     live: Option<LiveStream>,
+    /// It was tied to its session since somebody last looked.
+    tied: bool,
     /// When the last piece of a request body came that is not complete yet.
     receiving: Option<Instant>,
 }
@@ -86,7 +87,7 @@ pub(crate) fn receiving(complete: bool) {
 pub(crate) fn tie(live: LiveStream) {
     let _ = HANGS_ON.try_with(|slot| {
         let mut slot = slot.borrow_mut();
-        slot.ended = Some(live.ended());
+        slot.tied = true;
         slot.live = Some(live);
     });
 }
@@ -161,6 +162,20 @@ impl Exchanges {
             metrics,
         }
     }
+
+    /// What an exchange waits with, and how long a connection that is not fresh may be idle before its head.
+    fn begin(&self) -> (Box<Waits>, Duration) {
+        CONNECTION
+            .try_with(|connection| {
+                let idle = if connection.fresh.replace(false) {
+                    Duration::ZERO
+                } else {
+                    self.limits.keepalive
+                };
+                (connection.waits.take().unwrap_or_default(), idle)
+            })
+            .unwrap_or_default()
+    }
 }
 
 #[async_trait]
@@ -177,18 +192,11 @@ impl HttpServerApp for Exchanges {
         session.set_write_timeout(Some(self.limits.write));
         session.set_total_drain_timeout(Some(self.limits.body));
         let switch = CONNECTION.try_with(|connection| connection.switch.clone()).ok();
+        let (mut waits, idle) = self.begin();
+        waits.until(Instant::now() + idle + self.limits.head);
         let work = HANGS_ON.scope(RefCell::default(), async {
             let exchange = pin!(self.proxy.process_new_http(session, shutdown));
-            let fresh = CONNECTION
-                .try_with(|connection| connection.fresh.replace(false))
-                .unwrap_or(true);
-            let idle = if fresh {
-                Duration::ZERO
-            } else {
-                self.limits.keepalive
-            };
-            let late = pin!(tokio::time::sleep(idle + self.limits.head));
-            match until_cut(exchange, late, self.limits.body, switch.as_deref()).await {
+            match until_cut(exchange, &mut waits, self.limits.body, switch.as_deref()).await {
                 Ended::Naturally(stream) => Ended::Naturally(stream),
                 Ended::TooLate => Ended::TooLate,
                 // The exchange is still there: what it has is cleared away when its client has been told.
@@ -199,7 +207,10 @@ impl HttpServerApp for Exchanges {
             }
         });
         match work.await {
-            Ended::Naturally(stream) => stream,
+            Ended::Naturally(stream) => {
+                let _ = CONNECTION.try_with(|connection| connection.waits.set(Some(waits)));
+                stream
+            }
             Ended::Cut(goodbye) => {
                 if let Some(goodbye) = goodbye
                     && tokio::time::timeout(GOODBYE, goodbye).await.is_err()
@@ -223,78 +234,6 @@ impl HttpServerApp for Exchanges {
     async fn http_cleanup(&self) {
         self.proxy.http_cleanup().await;
     }
-}
-
-enum Ended<T, C = ()> {
-    Naturally(T),
-    Cut(C),
-    TooLate,
-}
-
-/// Polls the exchange; once it has tied itself to a session, polls the session's end as well. A WebSocket may then
-/// complete the frame that it is in the middle of.
-async fn until_cut<T>(
-    mut exchange: Pin<&mut impl Future<Output = T>>,
-    mut late: Pin<&mut tokio::time::Sleep>,
-    body: Duration,
-    switch: Option<&Switch>,
-) -> Ended<T> {
-    let mut cut: Option<Pin<Box<WaitForCancellationFutureOwned>>> = None;
-    let mut ending = false;
-    std::future::poll_fn(move |context| {
-        // Looked at first, and cheaply: where many end at once, the last waits for what is done to all others.
-        if !ending && cut.is_some() && why().is_some() {
-            ending = true;
-            if ends_now(switch, late.as_mut()) {
-                return Poll::Ready(Ended::Cut(()));
-            }
-        }
-        if let Poll::Ready(value) = exchange.as_mut().poll(context) {
-            return Poll::Ready(Ended::Naturally(value));
-        }
-        let (arrived, receiving, ended) = HANGS_ON.with(|slot| {
-            let mut slot = slot.borrow_mut();
-            (slot.arrived, slot.receiving, slot.ended.take())
-        });
-        if let Some(token) = ended {
-            cut = Some(Box::pin(token.cancelled_owned()));
-        }
-        if !ending
-            && let Some(cut) = &mut cut
-            && cut.as_mut().poll(context).is_ready()
-        {
-            ending = true;
-            if ends_now(switch, late.as_mut()) {
-                return Poll::Ready(Ended::Cut(()));
-            }
-        }
-        if ending {
-            return if switch.is_some_and(Switch::is_between) || late.as_mut().poll(context).is_ready() {
-                Poll::Ready(Ended::Cut(()))
-            } else {
-                Poll::Pending
-            };
-        }
-        if let Some(since) = receiving
-            && late.deadline() != since + body
-        {
-            late.as_mut().reset(since + body);
-        }
-        if (!arrived || receiving.is_some()) && late.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Ended::TooLate);
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-/// The session has ended. False while a WebSocket is in the middle of a frame, which has some time from now on.
-fn ends_now(switch: Option<&Switch>, late: Pin<&mut tokio::time::Sleep>) -> bool {
-    let Some(switch) = switch.filter(|switch| switch.end()) else {
-        return true;
-    };
-    late.reset(Instant::now() + UNFINISHED);
-    switch.is_between()
 }
 
 /// Ends what the client sees of an exchange that has been cut. Where many are, what is behind them is cleared away a

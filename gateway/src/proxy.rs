@@ -274,7 +274,7 @@ impl ProxyHttp for Proxy {
         if let Some(visits) = &mut context.visits {
             visits.on_end(&hivematrix_plugins::End {
                 status: http::StatusCode::from_u16(context.account.status).ok(),
-                elapsed: context.began.elapsed(),
+                elapsed: context.account.began.elapsed(),
                 bytes_sent: context.account.sent as u64,
             });
         }

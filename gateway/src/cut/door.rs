@@ -110,6 +110,7 @@ impl ServerApp for Door {
         let connection = Connection {
             fresh: Cell::new(true),
             switch: switch.clone(),
+            waits: Cell::default(),
         };
         let stream: Stream = Box::new(Tap::new(stream, switch));
         CONNECTION

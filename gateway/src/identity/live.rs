@@ -20,6 +20,7 @@ use hivematrix_platform::{Access, Handle, SessionId};
 use tokio_util::sync::CancellationToken;
 
 use super::caller::Recognised;
+use super::end::End;
 
 /// Why a live stream was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,11 @@ pub struct LiveStream {
 }
 
 impl LiveStream {
+    /// Waits until the stream must end.
+    pub fn end(&self) -> End {
+        End::of(self)
+    }
+
     /// Cancelled when the stream must end.
     pub fn ended(&self) -> CancellationToken {
         self.line.token.clone()
@@ -114,7 +120,7 @@ pub(super) struct Line {
     expires_at: AtomicU64,
     /// Unix seconds; 0 where the provider cannot be asked again.
     checked_at: AtomicU64,
-    token: CancellationToken,
+    pub(super) token: CancellationToken,
     reason: AtomicU8,
     /// How many streams there are, and [`REGISTERED`].
     streams: AtomicU64,

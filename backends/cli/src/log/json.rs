@@ -3,6 +3,7 @@
 //! Every request leaves such a line, so nothing is allocated for it: the fields of an event are written straight into
 //! the line, in two rounds, because those of `extra` stand together.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write as _};
 
@@ -16,6 +17,14 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// The largest line whose memory is used again, in bytes.
+const KEPT: usize = 16 * 1024;
+
+thread_local! {
+    /// The line that is being made: a few dozen pieces of bytes, and text once it is whole.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// `{"timestamp","level","logger","message","correlation_id","user_id","extra"}`, one object per line. The fields of
 /// the event and of the spans around it go to `extra`, except for those that have members of their own.
 pub(super) struct JsonLines;
@@ -28,7 +37,7 @@ where
     fn format_event(
         &self,
         context: &FmtContext<'_, S, N>,
-        writer: Writer<'_>,
+        mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut around = Map::new();
@@ -45,7 +54,14 @@ where
                 around.extend(of_span);
             }
         }
-        write_line(Utf8(writer), event, around).map_err(|_| fmt::Error)
+        let mut line = LINE.take();
+        line.clear();
+        write_line(&mut line, event, around).map_err(|_| fmt::Error)?;
+        writer.write_str(std::str::from_utf8(&line).map_err(|_| fmt::Error)?)?;
+        if line.capacity() <= KEPT {
+            LINE.set(line);
+        }
+        Ok(())
     }
 }
 
@@ -84,11 +100,11 @@ impl Member {
 }
 
 /// `around`: the fields of the spans around the event, whose own win.
-fn write_line(mut out: Utf8<'_>, event: &Event<'_>, around: Map<String, Value>) -> io::Result<()> {
+fn write_line(out: &mut Vec<u8>, event: &Event<'_>, around: Map<String, Value>) -> io::Result<()> {
     let metadata = event.metadata();
     out.write_all(b"{\"timestamp\":\"")?;
     OffsetDateTime::now_utc()
-        .format_into(&mut out, &Rfc3339)
+        .format_into(out, &Rfc3339)
         .map_err(io::Error::other)?;
     out.write_all(b"\",\"level\":\"")?;
     out.write_all(spelled(*metadata.level()).as_bytes())?;
@@ -107,7 +123,7 @@ fn write_line(mut out: Utf8<'_>, event: &Event<'_>, around: Map<String, Value>) 
     fields.out.write_all(b",\"extra\":{")?;
     event.record(&mut fields);
     fields.result?;
-    let (out, mut any) = (&mut fields.out, fields.any_extra);
+    let (out, mut any) = (fields.out, fields.any_extra);
     for (name, value) in &fields.around {
         let comma = if any { "," } else { "" };
         write!(out, "{comma}{}:{value}", Value::from(name.as_str()))?;
@@ -124,7 +140,7 @@ enum Round {
 
 /// Writes those of an event's fields that belong to the round.
 struct Fields<'a> {
-    out: Utf8<'a>,
+    out: &'a mut Vec<u8>,
     round: Round,
     /// In the order of [`Member::ALL`].
     written: [bool; 4],
@@ -133,10 +149,10 @@ struct Fields<'a> {
     result: io::Result<()>,
 }
 
-type Json<'o, 'a> = serde_json::Serializer<&'o mut Utf8<'a>>;
+type Json<'a> = serde_json::Serializer<&'a mut Vec<u8>>;
 
-impl<'a> Fields<'a> {
-    fn write(&mut self, name: &str, value: impl FnOnce(Json<'_, 'a>) -> serde_json::Result<()>) {
+impl Fields<'_> {
+    fn write(&mut self, name: &str, value: impl FnOnce(Json<'_>) -> serde_json::Result<()>) {
         if self.result.is_ok() {
             self.result = self.try_write(name, value);
         }
@@ -145,7 +161,7 @@ impl<'a> Fields<'a> {
     fn try_write(
         &mut self,
         name: &str,
-        value: impl FnOnce(Json<'_, 'a>) -> serde_json::Result<()>,
+        value: impl FnOnce(Json<'_>) -> serde_json::Result<()>,
     ) -> io::Result<()> {
         let member = Member::of(name);
         match (self.round, member) {
@@ -166,7 +182,7 @@ impl<'a> Fields<'a> {
             _ => return Ok(()),
         }
         self.out.write_all(b"\":")?;
-        value(serde_json::Serializer::new(&mut self.out)).map_err(io::Error::from)
+        value(serde_json::Serializer::new(&mut *self.out)).map_err(io::Error::from)
     }
 
     /// Members that the event does not have: from the spans around it, or without a value.
@@ -222,21 +238,6 @@ impl Visit for Fields<'_> {
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.write(field.name(), |mut json| json.serialize_f64(value));
-    }
-}
-
-/// What the JSON library and the clock write as bytes, for a writer of text.
-struct Utf8<'a>(Writer<'a>);
-
-impl io::Write for Utf8<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
-        fmt::Write::write_str(&mut self.0, text).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -1,0 +1,138 @@
+//! Waits: an exchange runs until it ends by itself, its session ends, or its head or body is late.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::HANGS_ON;
+use super::tap::Switch;
+use crate::identity::{self, LiveStream};
+
+/// How long a frame that a backend has begun may take to be completed before its WebSocket is cut without a word.
+const UNFINISHED: Duration = Duration::from_millis(500);
+
+/// What exchanges wait for besides their own progress. A connection's exchanges share it one after the other: most of
+/// them wait for the same, and setting up a timer and a place in a queue for each would cost more than the check of
+/// the session that they are for.
+pub(super) struct Waits {
+    late: Pin<Box<tokio::time::Sleep>>,
+    end: Option<identity::End>,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            late: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            end: None,
+        }
+    }
+}
+
+impl Waits {
+    /// Another deadline.
+    pub(super) fn until(&mut self, deadline: Instant) {
+        self.late.as_mut().reset(deadline);
+    }
+
+    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.late.as_mut().poll(context)
+    }
+
+    /// One look at an atomic.
+    fn has_ended(&self) -> bool {
+        self.end.as_ref().is_some_and(identity::End::has_come)
+    }
+
+    fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.end {
+            Some(end) => end.poll_ended(context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// The session has ended. False while a WebSocket is in the middle of a frame, which has some time from now on.
+    fn ends_now(&mut self, switch: Option<&Switch>) -> bool {
+        let Some(switch) = switch.filter(|switch| switch.end()) else {
+            return true;
+        };
+        self.until(Instant::now() + UNFINISHED);
+        switch.is_between()
+    }
+
+    /// Waits for the end of this stream's session from here on.
+    fn hang_on(&mut self, live: &LiveStream) {
+        if !self.end.as_ref().is_some_and(|end| end.is_of(live)) {
+            self.end = Some(live.end());
+        }
+    }
+}
+
+/// How an exchange ended.
+pub(super) enum Ended<T, C = ()> {
+    /// By itself.
+    Naturally(T),
+    /// With its session.
+    Cut(C),
+    /// Its head, or a piece of its body, did not come in time.
+    TooLate,
+}
+
+/// Polls the exchange; once it has tied itself to a session, polls the session's end as well. A WebSocket may then
+/// complete the frame that it is in the middle of.
+pub(super) async fn until_cut<T>(
+    mut exchange: Pin<&mut impl Future<Output = T>>,
+    waits: &mut Waits,
+    body: Duration,
+    switch: Option<&Switch>,
+) -> Ended<T> {
+    let mut hanging = false;
+    let mut ending = false;
+    std::future::poll_fn(move |context| {
+        // Looked at first: where many end at once, the last waits for what is done to all others.
+        if !ending && hanging && waits.has_ended() {
+            ending = true;
+            if waits.ends_now(switch) {
+                return Poll::Ready(Ended::Cut(()));
+            }
+        }
+        if let Poll::Ready(value) = exchange.as_mut().poll(context) {
+            return Poll::Ready(Ended::Naturally(value));
+        }
+        let (arrived, receiving) = HANGS_ON.with(|slot| {
+            let mut slot = slot.borrow_mut();
+            if std::mem::take(&mut slot.tied)
+                && let Some(live) = &slot.live
+            {
+                waits.hang_on(live);
+                hanging = true;
+            }
+            (slot.arrived, slot.receiving)
+        });
+        if !ending && hanging && waits.poll_ended(context).is_ready() {
+            ending = true;
+            if waits.ends_now(switch) {
+                return Poll::Ready(Ended::Cut(()));
+            }
+        }
+        if ending {
+            return if switch.is_some_and(Switch::is_between) || waits.poll_late(context).is_ready() {
+                Poll::Ready(Ended::Cut(()))
+            } else {
+                Poll::Pending
+            };
+        }
+        if let Some(since) = receiving
+            && waits.late.deadline() != since + body
+        {
+            waits.until(since + body);
+        }
+        if (!arrived || receiving.is_some()) && waits.poll_late(context).is_ready() {
+            return Poll::Ready(Ended::TooLate);
+        }
+        Poll::Pending
+    })
+    .await
+}
