@@ -82,6 +82,39 @@ async fn signing_out_and_the_passing_of_time_are_named_as_such() {
     assert!(unix_now() >= record.expires_at, "and not before");
 }
 
+/// A proxy in between, or a browser that has signed out and in again, sends one person's requests after another's.
+#[tokio::test]
+async fn a_connection_that_changes_hands_ends_with_the_session_of_the_one_who_uses_it() {
+    let stack = Stack::start().await;
+    stack.echo.on(
+        "/events",
+        Script::chunked("text/event-stream").chunk("data: one\n\n").park(),
+    );
+    let (first, second) = (stack.signed_in("admin").await, stack.signed_in("client").await);
+    let mut raw = stack.raw().await;
+    for client in [&first, &second, &first] {
+        let cookie = client.cookie_header("/echo/hello");
+        raw.send(&format!(
+            "GET /echo/hello HTTP/1.1\r\nHost: {{host}}\r\nCookie: {cookie}\r\n\r\n"
+        ))
+        .await;
+        assert_eq!(raw.answer().await.status, 200);
+    }
+    let cookie = second.cookie_header("/echo/events");
+    raw.send(&format!(
+        "GET /echo/events HTTP/1.1\r\nHost: {{host}}\r\nAccept: text/event-stream\r\nCookie: {cookie}\r\n\r\n"
+    ))
+    .await;
+    assert_eq!(raw.answer_head().await.status, 200);
+    stack.revoke(&stack.token_of(&first).await).await;
+    let refused = async || (first.get("/echo/hello").send().await.status == 401).then_some(());
+    eventually("the other session is over", refused).await;
+    let end = tokio::time::timeout(Duration::from_millis(300), raw.rest()).await;
+    assert!(end.is_err(), "the stream goes on");
+    stack.revoke(&stack.token_of(&second).await).await;
+    takes_at_most(SOON, "the stream ends with its own session", raw.rest()).await;
+}
+
 /// Opens a WebSocket by hand; returns what has come behind the answer's head so far.
 async fn opened(stack: &Stack, client: &Client, path: &str) -> Raw {
     let mut raw = stack.raw().await;
