@@ -38,10 +38,13 @@ use crate::proxy::Proxy;
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Of so many streams that end together each is cleared away a moment later.
-const MANY: u64 = 16;
+const MANY: u32 = 16;
 
-/// How long after its client has been told a stream of many is cleared away.
-const AFTERWARDS: Duration = Duration::from_millis(50);
+/// How long a stream of many waits for each of them to have been told: several times what that takes.
+const AFTER_EACH: Duration = Duration::from_micros(200);
+
+/// But no longer than that.
+const AFTERWARDS: Duration = Duration::from_millis(500);
 
 /// The last words to a WebSocket's client.
 type Goodbye = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -253,8 +256,9 @@ async fn tell(switch: Option<&Switch>) -> Option<Goodbye> {
         }
         (Some(Left::Nothing) | None, _) => return None,
     };
-    if siblings() > MANY {
-        tokio::time::sleep(AFTERWARDS).await;
+    let others = u32::try_from(siblings()).unwrap_or(u32::MAX);
+    if others > MANY {
+        tokio::time::sleep(AFTER_EACH.saturating_mul(others).min(AFTERWARDS)).await;
     }
     goodbye
 }
