@@ -148,24 +148,6 @@ impl Stack {
         self.websocket_from(client, path, &client.origin_text()).await
     }
 
-    /// As [`Stack::websocket`], at a gateway of this address.
-    ///
-    /// # Errors
-    /// The status that came in place of 101.
-    pub async fn websocket_at(
-        &self,
-        address: std::net::SocketAddr,
-        client: &Client,
-        path: &str,
-    ) -> Result<WebSocket, u16> {
-        let stream = TcpStream::connect(address)
-            .await
-            .expect("the gateway accepts connections");
-        let url = format!("ws://{}{path}", self.authority());
-        self.websocket_on(Box::new(stream), &url, client, path, &client.origin_text())
-            .await
-    }
-
     /// As [`Stack::websocket`], from a page of `origin`.
     ///
     /// # Errors
