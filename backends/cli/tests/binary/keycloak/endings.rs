@@ -107,3 +107,42 @@ async fn another_group_and_a_disabled_user_are_found_out_at_the_next_renewal() {
     );
     tess.close().await;
 }
+
+#[tokio::test]
+async fn who_chooses_another_password_and_says_so_is_signed_out_of_their_other_devices_at_once() {
+    let Some(place) = Place::new("passwords").await else {
+        return;
+    };
+    place.configured().await;
+    place.person("tess", &["technicians"]).await;
+    let stack = place.stack().await;
+    let before = signed_in(&place, &stack, "tess").await;
+
+    // "Reset password" on the user's page of the admin console, as it is usually pressed: for one login.
+    let (id, temporary) = (place.id_of("tess").await, "for one login only");
+    let reset = ["realms", &place.realm, "users", &id, "reset-password"];
+    let password = json!({"type": "password", "value": temporary, "temporary": true});
+    place.admin().put(&reset, &password).await.expect("a password");
+    let browser = Browser::start().await;
+    browser
+        .go(stack.origin().join("/codex/").expect("a URL").as_str())
+        .await;
+    sign_in(&browser, "tess", temporary).await;
+    browser.type_into("#password-new", "a password of tomorrow").await;
+    browser
+        .type_into("#password-confirm", "a password of tomorrow")
+        .await;
+    // "Sign out from other devices": without that Keycloak renews what was begun with the old password as before.
+    browser
+        .run("const box = document.querySelector('#logout-sessions'); if (!box.checked) { box.click(); }")
+        .await;
+    browser.click("form [type=submit]").await;
+    browser.find("#side-panel").await;
+
+    let ended = async || (status(&before, "/plain/x").await == 401).then_some(());
+    eventually("the session from before has ended", ended).await;
+    assert_eq!(status(&browser, "/plain/x").await, json!(200));
+    assert_eq!(place.sessions_of("tess").await, 1);
+    before.close().await;
+    browser.close().await;
+}
