@@ -36,8 +36,8 @@ use crate::tls::Certificates;
 /// Idle upstream connections kept, over all services and threads.
 const UPSTREAM_POOL: usize = 1024;
 
-/// Bytes of an answer that are collected before they go to a client without TLS: the head and a small body leave with
-/// one system call. Nothing is read ahead: the head has a buffer of its own, and a second one would be copied from and
+/// Bytes of an answer that are collected before they go to a client: the head and a small body leave with one system
+/// call. Nothing is read ahead: the head has a buffer of its own, and a second one would be copied from and
 /// would hold 64 KiB of each connection.
 const WRITE_BUFFER: usize = 4096;
 
@@ -211,10 +211,10 @@ fn service(
     let exchanges = exchanges(gateway, config, threads);
     let door = Door::new(exchanges, open, config.server.trusted_proxies.clone());
     let mut service = Service::new("gateway".to_owned(), door);
-    let endpoint = ListenerConfig::tcp(address.clone());
+    let endpoint = ListenerConfig::tcp(address.clone()).l4_buffer(L4BufferSettings::new(0, WRITE_BUFFER));
     service.add_listener(match &gateway.certificates {
         Some(certificates) => endpoint.tls(tls_settings(certificates.clone())?),
-        None => endpoint.l4_buffer(L4BufferSettings::new(0, WRITE_BUFFER)),
+        None => endpoint,
     });
     let mut sockets = Fds::new();
     // Pingora owns the descriptor from here on, and closes it.
