@@ -144,26 +144,71 @@ impl RedisStore {
             .await
     }
 
-    /// Does one thing over the connection, and gives the connection up where that shows that it is of no use.
+    /// A command that changes nothing: where the connection ends under it, it is sent once more over another one. Redis may
+    /// close a connection at any time, and nobody who only asks should be told of that.
+    async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let deadline = Instant::now() + self.settings.command_timeout;
+        let ask = async |mut connection: MultiplexedConnection| command.query_async(&mut connection).await;
+        match self.attempt(deadline, ask).await {
+            Err(Failed::Connection(_)) => {
+                let again = tokio::time::timeout_at(deadline, self.attempt(deadline, ask)).await;
+                again.unwrap_or(Err(Failed::Command(StoreError::TimedOut)))
+            }
+            outcome => outcome,
+        }
+        .map_err(Failed::into_error)
+    }
+
+    /// Does one thing over the connection.
     async fn on_link<T>(
         &self,
         work: impl AsyncFnOnce(MultiplexedConnection) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         let deadline = Instant::now() + self.settings.command_timeout;
-        let (connection, number) = self.link.connection().await?;
+        self.attempt(deadline, work).await.map_err(Failed::into_error)
+    }
+
+    /// Does one thing over the connection, and gives the connection up where that shows that it is of no use.
+    async fn attempt<T>(
+        &self,
+        deadline: Instant,
+        work: impl AsyncFnOnce(MultiplexedConnection) -> Result<T, RedisError>,
+    ) -> Result<T, Failed> {
+        let (connection, number) = self.link.connection().await.map_err(Failed::Command)?;
         match tokio::time::timeout_at(deadline, work(connection)).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                if ends_connection(&error) {
-                    self.link.broken(number);
-                }
-                Err(store_error(&error))
+            Ok(Err(error)) if ends_connection(&error) => {
+                self.link.broken(number);
+                let gone = error.is_unrecoverable_error() && !error.is_timeout();
+                let error = store_error(&error);
+                Err(if gone {
+                    Failed::Connection(error)
+                } else {
+                    Failed::Command(error)
+                })
             }
+            Ok(Err(error)) => Err(Failed::Command(store_error(&error))),
             Err(_) => {
                 // Perhaps only slow, perhaps gone without a word: a fresh connection finds out.
                 self.link.broken(number);
-                Err(StoreError::TimedOut)
+                Err(Failed::Command(StoreError::TimedOut))
             }
+        }
+    }
+}
+
+/// Why something that was to be done over the connection was not.
+enum Failed {
+    /// The connection ended in the middle.
+    Connection(StoreError),
+    /// Anything else: it was refused, took too long, or there was no connection to be had.
+    Command(StoreError),
+}
+
+impl Failed {
+    fn into_error(self) -> StoreError {
+        match self {
+            Self::Connection(error) | Self::Command(error) => error,
         }
     }
 }
@@ -179,14 +224,14 @@ fn millis(ttl: Duration) -> u64 {
 #[async_trait]
 impl Store for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.query(redis::cmd("GET").arg(key)).await
+        self.read(redis::cmd("GET").arg(key)).await
     }
 
     async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.query(redis::cmd("MGET").arg(keys)).await
+        self.read(redis::cmd("MGET").arg(keys)).await
     }
 
     async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), StoreError> {

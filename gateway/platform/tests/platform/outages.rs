@@ -1,5 +1,7 @@
 //! Redis down, cut, slow, back: callers are told quickly, and everything works again by itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hivematrix_platform::{RedisSettings, RedisStore, Store, StoreError};
@@ -64,6 +66,46 @@ async fn an_idle_connection_that_was_cut_is_replaced_before_its_next_use() {
     relay.heal();
     eventually("an epoch begins", async || store.feed_epoch().is_some()).await;
     store.ping().await.expect("the first command after the recovery");
+}
+
+/// An administrator's `CLIENT KILL`, a proxy's idle limit, a failover: nobody who only asks is told of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_ends_under_questions_costs_none_of_them_an_answer() {
+    let server = RedisServer::start().await;
+    let store = Arc::new(server.store().await);
+    store.put("k", b"1", MINUTE).await.unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let asking: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, done) = (store.clone(), done.clone());
+            tokio::spawn(async move {
+                let mut asked = 0_u32;
+                while !done.load(Relaxed) {
+                    let known = store.get("k").await;
+                    assert_eq!(known.unwrap().as_deref(), Some(&b"1"[..]), "question {asked}");
+                    asked += 1;
+                }
+                asked
+            })
+        })
+        .collect();
+    let mut client = server.client().await;
+    let mut killed = 0_u32;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut kill = redis::cmd("CLIENT");
+        kill.arg("KILL")
+            .arg("TYPE")
+            .arg("normal")
+            .arg("SKIPME")
+            .arg("yes");
+        killed += kill.query_async::<u32>(&mut client).await.unwrap();
+    }
+    done.store(true, Relaxed);
+    assert!(killed >= 20, "{killed} connections were ended");
+    for task in asking {
+        assert!(task.await.unwrap() > 20, "each asked all the time");
+    }
 }
 
 #[tokio::test]
