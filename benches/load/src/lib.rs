@@ -70,7 +70,10 @@ async fn measured(
     progress: &Progress,
     machine: Machine,
 ) -> Result<Results, BenchError> {
-    let date = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+    let date = OffsetDateTime::now_utc()
+        .truncate_to_second()
+        .format(&Rfc3339)
+        .unwrap_or_default();
     let mut bench = Bench::start(stage, plan, progress).await?;
     let refuse_strangers = bench.who_refuses_strangers().await;
     progress.expect(bench.steps());

@@ -115,7 +115,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The first number with a dot in what it says, from that word on.
+/// What it says of its version.
 async fn version(path: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = tokio::process::Command::new(path);
     let output = command
@@ -130,6 +130,8 @@ async fn version(path: &Path, arguments: &[&str]) -> Option<String> {
 
 /// The first word of a text that is a version, without what stands around it.
 fn number(text: &str) -> Option<String> {
+    // Some say where they are before that, and there are numbers in paths.
+    let text = text.split_once("ersion").map_or(text, |(_, behind)| behind);
     let words = text.split(|c: char| c.is_whitespace() || matches!(c, '/' | '=' | ','));
     words
         .map(|word| word.trim_start_matches('v'))
@@ -158,7 +160,7 @@ mod tests {
             ),
             ("Redis server v=7.0.15 sha=00000000:0", "7.0.15"),
             (
-                "envoy  version: 9e5580933739775e8bce696a57a2e1bc99368f23/1.40.0/Clean/RELEASE/BoringSSL",
+                "/usr/lib/3.11.7/bin/envoy  version: 9e5580933739775e8bce696a57a2e1bc99368f23/1.40.0/Clean/RELEASE/BoringSSL",
                 "1.40.0",
             ),
             ("oha 1.16.0", "1.16.0"),

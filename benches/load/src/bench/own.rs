@@ -14,7 +14,7 @@ use crate::subject::Subject;
 use crate::world::{GATEWAYS as MOST, gateway};
 
 /// Messages per second, of all connections together.
-const MESSAGES: u32 = 2000;
+const MESSAGES: u32 = 4000;
 /// The share of what the gateway manages at which logins are timed.
 const LOGINS_OFFERED: f64 = 0.5;
 /// So many gateways are asked at the same time.

@@ -62,8 +62,8 @@ fn section(results: &Results, scenario: Scenario) -> Markup {
                 (plot(&rows, &format!("Processor time for each {}, µs", scenario.unit()), Better::Less,
                     |row| row.cpu_us, |row| row.cpu_ratio))
                 (plot(&rows, "Memory for each idle connection, KiB", Better::Less, |row| row.connection_kib, |_| None))
-                (curves::curves(&rows))
                 (plot(&rows, "Memory, MiB", Better::Less, |row| row.memory_mib, |_| None))
+                (curves::curves(&rows))
             }
             (figures(&rows))
             (left_out(results, scenario))

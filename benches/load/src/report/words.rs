@@ -93,8 +93,8 @@ pub(super) fn method(results: &Results) -> Markup {
                 li {
                     "Throughput is that of wrk, a closed loop: as much as it can. Latencies are those of an open loop (oha): "
                     "requests begin at the same fixed rate for all, whether or not earlier ones have been answered, and a latency "
-                    "counts from the moment at which its request was due. A subject that cannot keep up with the rate "
-                    "shows it as a queue that grows."
+                    "counts from the moment at which its request was due. Whoever does not manage the rate has no latencies: "
+                    "they would say how long the measurement was."
                 }
                 li {
                     "Memory is each process's proportional share (PSS), right after the measurement."

@@ -6,10 +6,7 @@ use crate::error::BenchError;
 
 /// Processor time of all of a group's processes since they began, in seconds, the kernel's work for them included.
 pub(crate) fn cpu_seconds(group: i32) -> f64 {
-    let ticks: u64 = members(group).map(|member| member.ticks).sum();
-    #[expect(clippy::cast_precision_loss, reason = "a benchmark does not last so long")]
-    let seconds = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
-    seconds
+    members(group).map(|member| member.seconds()).sum()
 }
 
 /// Memory of all of a group's processes, in MiB: each page counted once, shared ones in proportion (PSS).
@@ -31,6 +28,24 @@ pub(crate) fn supported() -> Result<(), BenchError> {
 struct Member {
     id: u32,
     ticks: u64,
+}
+
+impl Member {
+    /// Its processor time: as the scheduler counts it, in nanoseconds, of the threads that there are; or in ticks, of all
+    /// that there were. The latter is rounded off, and says more only if threads have ended.
+    #[expect(clippy::cast_precision_loss, reason = "a benchmark does not last so long")]
+    fn seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let nanoseconds = threads.filter_map(|thread| {
+            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        let precise = nanoseconds.sum::<u64>() as f64 / 1e9;
+        precise.max(self.ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
 }
 
 fn members(group: i32) -> impl Iterator<Item = Member> {
