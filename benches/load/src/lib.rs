@@ -2,7 +2,7 @@
 //!
 //! [`run`] starts everything on free loopback ports (Redis, a service, Core, the identity provider, the gateway, its
 //! rivals), lets all do the same work in turn, round by round, and ends everything. What comes out can be shown as a
-//! [`table`] and as a page ([`report`]). `hivematrix bench` is the command; `benches/README.md` says how to read it.
+//! [`table()`] and as a page ([`report()`]). `hivematrix bench` is the command; `benches/README.md` says how to read it.
 //!
 //! Not responsible for the load itself, where others do that well: wrk drives the closed loop, oha the open one.
 

@@ -68,7 +68,11 @@ impl Plan {
         self.scenarios.retain(|scenario| {
             !matches!(
                 scenario,
-                Scenario::Unedited | Scenario::Compressed | Scenario::Sessions | Scenario::Upload
+                Scenario::Unedited
+                    | Scenario::Compressed
+                    | Scenario::Sessions
+                    | Scenario::Upload
+                    | Scenario::Tls
             )
         });
         self.rounds = 1;

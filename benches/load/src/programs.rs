@@ -46,6 +46,14 @@ pub(crate) const OHA: Known = Known {
     version: &["--version"],
 };
 
+/// Closed-loop load over TLS and HTTP/2.
+pub(crate) const H2LOAD: Known = Known {
+    name: "h2load",
+    purpose: "load over TLS and HTTP/2",
+    get: "apt-get install nghttp2-client",
+    version: &["--version"],
+};
+
 /// A program that is there.
 #[derive(Clone, Debug, Serialize)]
 pub struct Found {

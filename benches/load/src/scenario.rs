@@ -21,6 +21,8 @@ pub enum Scenario {
     Sessions,
     /// Sending 256 KiB.
     Upload,
+    /// JSON over TLS 1.3 and HTTP/2.
+    Tls,
     /// JSON while many connections are open and idle.
     Idle,
     /// Messages there and back.
@@ -45,13 +47,14 @@ pub struct Unknown {
 
 impl Scenario {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Json,
         Self::Page,
         Self::Unedited,
         Self::Compressed,
         Self::Sessions,
         Self::Upload,
+        Self::Tls,
         Self::WebSocket,
         Self::Idle,
         Self::Login,
@@ -68,6 +71,7 @@ impl Scenario {
             Self::Compressed => "compressed",
             Self::Sessions => "sessions",
             Self::Upload => "upload",
+            Self::Tls => "tls",
             Self::Idle => "idle",
             Self::WebSocket => "websocket",
             Self::Login => "login",
@@ -85,6 +89,7 @@ impl Scenario {
             Self::Compressed => "A page, edited and packed",
             Self::Sessions => "Many sessions",
             Self::Upload => "Uploads",
+            Self::Tls => "TLS and HTTP/2",
             Self::Idle => "Idle connections",
             Self::WebSocket => "WebSocket echo",
             Self::Login => "Logins",
@@ -99,9 +104,13 @@ impl Scenario {
             Self::WebSocket => "message",
             Self::Login => "login",
             Self::Upload => "upload",
-            Self::Json | Self::Page | Self::Unedited | Self::Compressed | Self::Sessions | Self::Idle => {
-                "request"
-            }
+            Self::Json
+            | Self::Page
+            | Self::Unedited
+            | Self::Compressed
+            | Self::Sessions
+            | Self::Tls
+            | Self::Idle => "request",
             Self::Revocation => "revocation",
         }
     }
@@ -123,6 +132,10 @@ impl Scenario {
                 "GET of 1 KB of JSON by many callers in turn, drawn by a Zipf law: a few come often, most seldom."
             }
             Self::Upload => "POST of 256 KiB that stream through; the service reads and answers.",
+            Self::Tls => {
+                "GET of 1 KB of JSON by a caller who is signed in, over TLS 1.3 (AES-128-GCM) and HTTP/2: kept connections, \
+                 four requests under way on each."
+            }
             Self::Idle => "GET of 1 KB of JSON while many other connections are open and say nothing.",
             Self::WebSocket => "A short text message to the service and back, on connections that stay open.",
             Self::Login => {

@@ -29,6 +29,8 @@ pub(crate) struct Target {
     pub(crate) port: u16,
     /// The process group that forwards WebSockets, and where it listens: another one only where one cannot do both.
     pub(crate) sockets: (Started, u16),
+    /// The process group that speaks TLS, and where it listens.
+    pub(crate) tls: (Started, u16),
     /// `Cookie`, of the one who asks.
     pub(crate) cookie: String,
 }
@@ -66,7 +68,10 @@ pub(crate) fn cookie_for(subject: Subject, person: &Person) -> String {
 impl Target {
     /// The request for a scenario that is driven by a load program.
     pub(crate) fn job(&self, scenario: Scenario) -> Job {
-        let origin = format!("http://127.0.0.1:{}", self.port);
+        let origin = match scenario {
+            Scenario::Tls => format!("https://127.0.0.1:{}", self.tls.1),
+            _ => format!("http://127.0.0.1:{}", self.port),
+        };
         let mut headers = vec![
             ("Cookie", self.cookie.clone()),
             ("Sec-Fetch-Site", "same-origin".to_owned()),
@@ -106,6 +111,7 @@ impl Target {
             }
             Scenario::Json
             | Scenario::Sessions
+            | Scenario::Tls
             | Scenario::Idle
             | Scenario::WebSocket
             | Scenario::Login
@@ -127,6 +133,7 @@ impl Target {
             Scenario::Upload => "/raw/upload",
             Scenario::Json
             | Scenario::Sessions
+            | Scenario::Tls
             | Scenario::Idle
             | Scenario::WebSocket
             | Scenario::Login
@@ -168,6 +175,7 @@ impl Target {
             Scenario::Upload => true,
             Scenario::Json
             | Scenario::Sessions
+            | Scenario::Tls
             | Scenario::Idle
             | Scenario::WebSocket
             | Scenario::Login
@@ -210,6 +218,8 @@ pub(crate) fn http_client() -> Result<reqwest::Client, BenchError> {
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        // The certificate of this run is nobody's business but its own.
+        .danger_accept_invalid_certs(true)
         .timeout(PATIENCE);
     builder
         .build()

@@ -12,7 +12,7 @@ use crate::{runtime, signals};
 /// Measure this gateway under load, beside nginx, HAProxy, Envoy and others, as far as they are installed.
 ///
 /// Starts everything by itself on free loopback ports (redis-server, a service, Core, the identity provider, the gateway, its
-/// rivals), drives load with wrk and oha, prints one table and writes one page with plots. Takes some ten minutes with
+/// rivals), drives load with wrk, oha and h2load, prints one table and writes one page with plots. Takes some ten minutes with
 /// everybody installed; nothing is left running afterwards.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// One short round of each: a minute or less.
     #[arg(long)]
     quick: bool,
-    /// Only these kinds of work: json, page, unedited, compressed, sessions, upload, websocket, idle, login, revocation.
+    /// Only these kinds of work: json, page, unedited, compressed, sessions, upload, tls, websocket, idle, login, revocation.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     scenarios: Vec<Scenario>,
     /// Only these subjects: gateway, nginx, haproxy, envoy, apache, caddy, traefik, pingap, forwarder.

@@ -19,7 +19,7 @@ const SPARE: f64 = 1.1;
 impl Bench<'_> {
     /// Closed loop, everybody in turn.
     pub(super) async fn closed(&mut self, scenario: Scenario, round: u32) {
-        let Some(wrk) = self.wrk.clone() else { return };
+        let Some(wrk) = self.tools.wrk.clone() else { return };
         let wrk = Wrk {
             program: &wrk.path,
             connections: self.plan.connections,
@@ -47,7 +47,7 @@ impl Bench<'_> {
 
     /// Open loop at the same rate for everybody.
     pub(super) async fn open(&mut self, scenario: Scenario, round: u32) {
-        let Some(oha) = self.oha.clone() else { return };
+        let Some(oha) = self.tools.oha.clone() else { return };
         let Some(rate) = self.rate(scenario) else { return };
         let oha = Oha {
             program: &oha.path,

@@ -35,7 +35,7 @@ impl Bench<'_> {
     /// JSON for many callers. In the first round those who remember callers are measured twice: before they know
     /// anybody, and when they know everybody.
     pub(super) async fn many_sessions(&mut self, round: u32) -> Result<(), BenchError> {
-        let Some(wrk) = self.wrk.clone() else {
+        let Some(wrk) = self.tools.wrk.clone() else {
             return Ok(());
         };
         let callers = self.callers().await?;
@@ -154,7 +154,7 @@ impl Bench<'_> {
 
     /// JSON while many connections are idle, and what each of those takes.
     pub(super) async fn idle(&mut self, round: u32) {
-        let Some(wrk) = self.wrk.clone() else { return };
+        let Some(wrk) = self.tools.wrk.clone() else { return };
         let count = self.plan.idle.min(u32::try_from(self.room).unwrap_or(u32::MAX));
         for at in 0..self.targets.len() {
             let target = &self.targets[at];

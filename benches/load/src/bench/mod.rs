@@ -1,28 +1,25 @@
 //! A run: everything is started, everybody is proven, and each round lets everybody do each work in turn, so that the
 //! machine's drift falls on all alike.
 
+mod admission;
 mod loops;
 mod many;
 mod own;
+mod tls;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use crate::error::BenchError;
-use crate::load::idle;
 use crate::plan::Plan;
-use crate::programs::{Found, Missing, OHA, WRK};
+use crate::programs::{Found, Missing};
 use crate::progress::Progress;
 use crate::results::{LeftOut, Sample, Series};
-use crate::rivals;
 use crate::scenario::Scenario;
-use crate::stage::{Stage, Started};
+use crate::stage::Stage;
 use crate::subject::Subject;
-use crate::target::{Target, cookie_for, http_client};
-use crate::world::{PAUSE, World, gateway};
-
-/// How long somebody may listen before it does its work.
-const UNTIL_READY: Duration = Duration::from_secs(3);
+use crate::target::Target;
+use crate::world::World;
+use admission::Tools;
 
 /// A run under way.
 pub(crate) struct Bench<'a> {
@@ -33,8 +30,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) http: reqwest::Client,
     pub(crate) targets: Vec<Target>,
     pub(crate) scenarios: Vec<Scenario>,
-    pub(crate) wrk: Option<Found>,
-    pub(crate) oha: Option<Found>,
+    pub(crate) tools: Tools,
     pub(crate) programs: Vec<Found>,
     pub(crate) missing: Vec<Missing>,
     pub(crate) left_out: Vec<LeftOut>,
@@ -47,157 +43,7 @@ pub(crate) struct Bench<'a> {
     room: u64,
 }
 
-impl<'a> Bench<'a> {
-    /// Starts everything that stands behind the subjects, then the subjects.
-    pub(crate) async fn start(
-        stage: &'a Stage,
-        plan: &'a Plan,
-        progress: &'a Progress,
-    ) -> Result<Self, BenchError> {
-        // Before anything is started: what is started inherits it.
-        let room = idle::make_room();
-        progress.now("starting Redis, the service, Core and the identity provider");
-        let (wrk, oha) = (WRK.find(&plan.programs).await, OHA.find(&plan.programs).await);
-        let missing = [&wrk, &oha]
-            .into_iter()
-            .filter_map(|found| found.as_ref().err().cloned());
-        let missing: Vec<Missing> = missing.collect();
-        let (scenarios, left_out) = choose(plan, wrk.is_ok())?;
-        let world = World::start(stage, plan).await?;
-        let mut programs = world.programs.clone();
-        programs.extend(
-            [&wrk, &oha]
-                .into_iter()
-                .filter_map(|found| found.as_ref().ok().cloned()),
-        );
-        let mut bench = Self {
-            plan,
-            stage,
-            progress,
-            world,
-            http: http_client()?,
-            targets: Vec::new(),
-            scenarios,
-            wrk: wrk.ok(),
-            oha: oha.ok(),
-            programs,
-            missing,
-            left_out,
-            samples: Vec::new(),
-            rates: BTreeMap::new(),
-            callers: None,
-            room,
-        };
-        for subject in Subject::ALL
-            .into_iter()
-            .filter(|subject| plan.subjects.contains(subject))
-        {
-            bench.admit(subject).await?;
-        }
-        Ok(bench)
-    }
-
-    /// Starts a subject and looks whether it does its work; whoever does not is told and left out.
-    async fn admit(&mut self, subject: Subject) -> Result<(), BenchError> {
-        self.progress.now(&format!("starting {}", subject.title()));
-        let target = match rivals::of(subject) {
-            None => {
-                let (started, port) = gateway::start(self.stage, &self.world, self.plan, 0).await?;
-                Some(self.target(subject, (started, port), None)?)
-            }
-            Some(rival) => self.start_rival(rival).await?,
-        };
-        let Some(target) = target else {
-            return Ok(());
-        };
-        for scenario in self.scenarios.clone() {
-            if let Some(reason) = rivals::unable(subject, scenario) {
-                self.leave_out(scenario, Some(subject), reason.to_owned());
-            } else if provable(scenario)
-                && let Err(error) = self.proven(&target, scenario).await
-            {
-                if subject == Subject::Gateway {
-                    return Err(error);
-                }
-                self.leave_out(scenario, Some(subject), error.to_string());
-            }
-        }
-        self.targets.push(target);
-        Ok(())
-    }
-
-    /// Whether a subject does its work; some listen before they know what to do.
-    async fn proven(&self, target: &Target, scenario: Scenario) -> Result<(), BenchError> {
-        let end = Instant::now() + UNTIL_READY;
-        loop {
-            match target.prove(&self.http, scenario).await {
-                Err(_) if Instant::now() < end => tokio::time::sleep(PAUSE).await,
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn start_rival(&mut self, rival: &rivals::Rival) -> Result<Option<Target>, BenchError> {
-        let found = match rival.find(self.plan).await {
-            Ok(found) => found,
-            Err(missing) => {
-                self.missing.push(missing);
-                return Ok(None);
-            }
-        };
-        let start = async |service| {
-            rival
-                .start(self.stage, &self.world, self.plan, &found, service)
-                .await
-        };
-        let running = match start(self.world.service).await {
-            Ok(running) => running,
-            Err(error) => {
-                self.progress
-                    .note(&format!("{} is left out: {error}", rival.subject.title()));
-                for scenario in self.scenarios.clone() {
-                    self.leave_out(scenario, Some(rival.subject), error.to_string());
-                }
-                return Ok(None);
-            }
-        };
-        if !self.programs.iter().any(|known| known.name == found.name) {
-            self.programs.push(found.clone());
-        }
-        // It forwards to one place only: for WebSockets there is another one.
-        let sockets = match rival.subject {
-            Subject::Forwarder if self.scenarios.contains(&Scenario::WebSocket) => {
-                Some(start(self.world.sockets).await?)
-            }
-            _ => None,
-        };
-        let sockets = sockets.map(|running| (running.started, running.port));
-        Ok(Some(self.target(
-            rival.subject,
-            (running.started, running.port),
-            sockets,
-        )?))
-    }
-
-    fn target(
-        &self,
-        subject: Subject,
-        (started, port): (Started, u16),
-        sockets: Option<(Started, u16)>,
-    ) -> Result<Target, BenchError> {
-        let cookie = match subject {
-            Subject::Pingap => format!("access_token={}", self.world.people.shared_secret_token()?),
-            _ => cookie_for(subject, &self.world.person),
-        };
-        Ok(Target {
-            sockets: sockets.unwrap_or_else(|| (started.clone(), port)),
-            subject,
-            started,
-            port,
-            cookie,
-        })
-    }
-
+impl Bench<'_> {
     pub(crate) fn leave_out(&mut self, scenario: Scenario, subject: Option<Subject>, reason: String) {
         let left_out = LeftOut {
             scenario,
@@ -234,7 +80,7 @@ impl<'a> Bench<'a> {
     pub(crate) fn steps(&self) -> usize {
         let of = |scenario: Scenario| {
             let each = match scenario {
-                Scenario::Json | Scenario::Page if self.oha.is_some() => 2,
+                Scenario::Json | Scenario::Page if self.tools.oha.is_some() => 2,
                 Scenario::Login => 2,
                 Scenario::Revocation => own::GATEWAYS.len(),
                 _ => 1,
@@ -270,6 +116,7 @@ impl<'a> Bench<'a> {
                 Scenario::Idle => self.idle(round).await,
                 Scenario::WebSocket => self.websocket(round).await,
                 Scenario::Login => self.login(round).await?,
+                Scenario::Tls => self.tls(round).await,
                 Scenario::Revocation => self.revocation(round).await?,
             }
             self.stage.forget_logs();
@@ -310,35 +157,6 @@ fn rounded(rate: f64) -> u32 {
     rounded.max(10)
 }
 
-/// What can be measured of what was asked for, and what cannot, and why.
-fn choose(plan: &Plan, wrk: bool) -> Result<(Vec<Scenario>, Vec<LeftOut>), BenchError> {
-    let (mut scenarios, mut left_out) = (Vec::new(), Vec::new());
-    let asked = Scenario::ALL
-        .into_iter()
-        .filter(|scenario| plan.scenarios.contains(scenario));
-    for scenario in asked {
-        let own = matches!(scenario, Scenario::Login | Scenario::Revocation);
-        let reason = if !wrk && provable(scenario) {
-            format!("{} is not installed: {}", WRK.name, WRK.get)
-        } else if own && !plan.subjects.contains(&Subject::Gateway) {
-            "only the gateway does that, and it takes no part".to_owned()
-        } else {
-            scenarios.push(scenario);
-            continue;
-        };
-        left_out.push(LeftOut {
-            scenario,
-            subject: None,
-            latencies_only: false,
-            reason,
-        });
-    }
-    match (scenarios.is_empty(), wrk) {
-        (true, false) => Err(WRK.missing().into()),
-        _ => Ok((scenarios, left_out)),
-    }
-}
-
 /// Whether it is one request that can be asked once before it is asked often.
 const fn provable(scenario: Scenario) -> bool {
     match scenario {
@@ -348,6 +166,7 @@ const fn provable(scenario: Scenario) -> bool {
         | Scenario::Compressed
         | Scenario::Sessions
         | Scenario::Upload
+        | Scenario::Tls
         | Scenario::Idle => true,
         Scenario::WebSocket | Scenario::Login | Scenario::Revocation => false,
     }
@@ -356,20 +175,6 @@ const fn provable(scenario: Scenario) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_cannot_be_driven_is_left_out_and_if_that_is_all_the_program_is_asked_for() {
-        let mut plan = Plan::new("hivematrix".into());
-        plan.subjects = vec![Subject::Nginx];
-        let (scenarios, left_out) = choose(&plan, true).unwrap();
-        assert!(scenarios.contains(&Scenario::Json) && !scenarios.contains(&Scenario::Login));
-        assert_eq!(left_out.len(), 2);
-        let (scenarios, left_out) = choose(&plan, false).unwrap();
-        assert_eq!(scenarios, [Scenario::WebSocket]);
-        assert!(left_out[0].reason.contains("apt-get install wrk"), "{left_out:?}");
-        plan.scenarios = vec![Scenario::Json];
-        assert!(matches!(choose(&plan, false), Err(BenchError::Missing(_))));
-    }
 
     #[test]
     fn rates_have_two_digits_that_count() {

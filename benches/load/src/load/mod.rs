@@ -3,6 +3,7 @@
 //! libraries and with intended start times.
 
 pub(crate) mod callers;
+pub(crate) mod h2load;
 pub(crate) mod idle;
 pub(crate) mod login;
 pub(crate) mod oha;

@@ -10,6 +10,7 @@ pub(crate) const fn unable(subject: Subject, scenario: Scenario) -> Option<&'sta
         Scenario::Page | Scenario::Compressed => editing(subject, scenario),
         Scenario::Sessions => sessions(subject),
         Scenario::Login => login(subject),
+        Scenario::Tls => tls(subject),
         Scenario::Revocation => match subject {
             Subject::Gateway => None,
             Subject::Forwarder
@@ -43,6 +44,19 @@ const fn sessions(subject: Subject) -> Option<&'static str> {
         }
         Subject::Pingap => Some("its tokens are of another kind"),
         Subject::Gateway | Subject::Nginx | Subject::Haproxy | Subject::Envoy | Subject::Apache => None,
+    }
+}
+
+const fn tls(subject: Subject) -> Option<&'static str> {
+    match subject {
+        Subject::Forwarder => Some("it forwards without TLS"),
+        Subject::Apache | Subject::Pingap => Some("it is not set up for TLS here"),
+        Subject::Gateway
+        | Subject::Nginx
+        | Subject::Haproxy
+        | Subject::Envoy
+        | Subject::Caddy
+        | Subject::Traefik => None,
     }
 }
 

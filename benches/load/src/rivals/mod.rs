@@ -54,6 +54,8 @@ pub(crate) struct Running {
     pub(crate) started: Started,
     /// Where it listens.
     pub(crate) port: u16,
+    /// Where it listens with TLS, if it knows how.
+    pub(crate) tls: u16,
 }
 
 /// The rival that a subject is; none for the gateway.
@@ -90,10 +92,11 @@ impl Rival {
         found: &Found,
         service: u16,
     ) -> Result<Running, BenchError> {
-        let port = ports::one()?;
+        let [port, tls] = ports::free()?;
         let folder = stage.path("");
         let values = Values::common()
             .with("PORT", port)
+            .with("TLS", tls)
             .with("UP", service)
             .with("WS", world.sockets)
             .with("DIR", folder.display().to_string().trim_end_matches('/'))
@@ -121,7 +124,7 @@ impl Rival {
         program.environment.extend(go_threads(plan.threads));
         let started = stage.start(&program)?;
         listening(&started, port).await?;
-        Ok(Running { started, port })
+        Ok(Running { started, port, tls })
     }
 }
 
@@ -149,6 +152,7 @@ mod tests {
         }
         let names = [
             "PORT",
+            "TLS",
             "UP",
             "WS",
             "DIR",

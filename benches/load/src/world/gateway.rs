@@ -4,7 +4,15 @@ use crate::error::BenchError;
 use crate::plan::Plan;
 use crate::stage::{Program, Stage, Started};
 
+use super::template::Values;
 use super::{World, until};
+
+const TEMPLATE: &str = include_str!("../../../peers/gateway.toml");
+/// Where the certificate is.
+const TLS: &str = "[server.tls]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\n";
+
+/// The number of the gateway that speaks TLS; those before it do not.
+pub(crate) const WITH_TLS: usize = super::GATEWAYS;
 
 /// The origin of a gateway at this port.
 pub(crate) fn origin(port: u16) -> String {
@@ -20,82 +28,33 @@ pub(crate) async fn start(
 ) -> Result<(Started, u16), BenchError> {
     let port = world.gateways[number];
     let name = format!("gateway-{}", number + 1);
-    let file = stage.write(&format!("{name}.toml"), configuration(world, plan, port))?;
+    let file = stage.write(&format!("{name}.toml"), configuration(world, plan, number))?;
     let arguments = ["gateway".into(), "--config".into(), file];
     let started = stage.start(&Program::new(name, &plan.executable, arguments))?;
     until(&started, async || started.ready()).await?;
     Ok((started, port))
 }
 
-/// As in production, but for limits that one client would reach who stands for many.
-fn configuration(world: &World, plan: &Plan, port: u16) -> String {
-    let origins: Vec<String> = world
-        .gateways
-        .iter()
-        .map(|port| format!("{:?}", origin(*port)))
-        .collect();
-    format!(
-        r#"[server]
-listen = "127.0.0.1:{port}"
-public_origins = [{origins}]
-threads = {threads}
-grace = "500ms"
-
-[admin]
-listen = "off"
-
-[limits]
-connections_per_address = 100000
-requests_per_minute = 0
-requests_per_hour = 0
-attempts_per_address = 1000000
-
-[timeouts]
-keepalive = "10m"
-
-[sessions]
-redis_url = "redis://127.0.0.1:{redis}"
-sealing_keys = {{ file = {sealing:?} }}
-recheck_within = "50m"
-
-[provider]
-backend_url = "{provider}"
-client_secret = {{ file = {secret:?} }}
-
-[core]
-url = "{core}"
-secret = {{ file = {secret:?} }}
-
-[codex]
-url = "http://127.0.0.1:{service}"
-
-# Pages of this one are composed.
-[services.codex]
-url = "http://127.0.0.1:{service}"
-
-[services.raw]
-url = "http://127.0.0.1:{service}"
-composition = "off"
-
-[services.ws]
-url = "http://127.0.0.1:{sockets}"
-composition = "off"
-
-# The rest of a menu.
-[services.ledger]
-url = "http://127.0.0.1:{service}"
-
-[services.helm]
-url = "http://127.0.0.1:{service}"
-"#,
-        origins = origins.join(", "),
-        threads = plan.threads,
-        redis = world.redis,
-        sealing = world.sealing,
-        secret = world.secret,
-        provider = world.provider,
-        core = world.core,
-        service = world.service,
-        sockets = world.sockets,
-    )
+fn configuration(world: &World, plan: &Plan, number: usize) -> String {
+    let port = world.gateways[number];
+    // A gateway without a certificate has no origins with https, and the other way round.
+    let (tls, origins) = match number {
+        WITH_TLS => (TLS, vec![format!("https://127.0.0.1:{port}")]),
+        _ => (
+            "",
+            world.gateways[..WITH_TLS].iter().copied().map(origin).collect(),
+        ),
+    };
+    let origins: Vec<String> = origins.iter().map(|origin| format!("{origin:?}")).collect();
+    let values = Values::default()
+        .with("PORT", port)
+        .with("ORIGINS", origins.join(", "))
+        .with("WORKERS", plan.threads)
+        .with("SERVER_TLS", tls)
+        .with("REDIS", world.redis)
+        .with("PROVIDER", &world.provider)
+        .with("CORE", &world.core)
+        .with("UP", world.service)
+        .with("WS", world.sockets);
+    values.fill(TEMPLATE)
 }

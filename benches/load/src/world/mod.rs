@@ -24,7 +24,7 @@ use template::Values;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
-/// The most gateways that run at the same time.
+/// Gateways that share a Redis, at most.
 pub(crate) const GATEWAYS: usize = 4;
 /// The gateway's secret at the provider, and at Core: of no use after the run.
 const SECRET: &str = "of this benchmark alone";
@@ -46,7 +46,7 @@ pub(crate) struct World {
     /// The service's WebSocket.
     pub(crate) sockets: u16,
     /// Where gateways will listen.
-    pub(crate) gateways: [u16; GATEWAYS],
+    pub(crate) gateways: [u16; GATEWAYS + 1],
     /// Core's address.
     pub(crate) core: String,
     /// The identity provider's address.
@@ -57,10 +57,6 @@ pub(crate) struct World {
     pub(crate) people: People,
     /// Who asks in all scenarios but those of many sessions.
     pub(crate) person: Person,
-    /// Where gateways find their sealing keys.
-    pub(crate) sealing: PathBuf,
-    /// Where gateways find their secrets.
-    pub(crate) secret: PathBuf,
     /// What everything is made of.
     pub(crate) programs: Vec<Found>,
     /// What the service is.
@@ -74,12 +70,13 @@ impl World {
         let ([redis], gateways) = (ports::free()?, ports::free()?);
         start_redis(stage, &redis_server, redis).await?;
         let fresh = SealingKeys::fresh_base64();
-        let sealing = stage.write_secret("sealing.keys", fresh.expose_secret())?;
-        let secret = stage.write_secret("secret", SECRET)?;
+        stage.write_secret("sealing.keys", fresh.expose_secret())?;
+        stage.write_secret("secret", SECRET)?;
         let keys = SealingKeys::from_base64(fresh.expose_secret())
             .map_err(|error| BenchError::outside("the sealing keys", error))?;
         let people = People::new(redis, keys)?;
         stage.write("pub.pem", &people.public)?;
+        certificate(stage)?;
         let key = stage.write_secret("key.pem", &people.key)?;
 
         let (mut programs, mut service_is) = (vec![redis_server], "a small server of our own");
@@ -122,12 +119,21 @@ impl World {
             redis,
             people,
             person: person.ok_or_else(|| BenchError::Outside("nobody could be signed in".to_owned()))?,
-            sealing,
-            secret,
             programs,
             service_is,
         })
     }
+}
+
+/// A certificate for this machine, signed by itself: `tls.crt`, `tls.key`, and `tls.pem` with both.
+fn certificate(stage: &Stage) -> Result<(), BenchError> {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]);
+    let made = made.map_err(|error| BenchError::outside("a certificate", error))?;
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    stage.write("tls.crt", &certificate)?;
+    stage.write_secret("tls.key", &key)?;
+    stage.write_secret("tls.pem", &(certificate + &key))?;
+    Ok(())
 }
 
 async fn start_redis(stage: &Stage, found: &Found, port: u16) -> Result<(), BenchError> {
