@@ -163,7 +163,6 @@ impl New {
 
 fn free_port(registry: Option<&Registration>) -> Result<u16, Failure> {
     PORTS
-        .into_iter()
         .filter(|port| !registry.is_some_and(|registry| registry.uses(*port)))
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .ok_or_else(|| {
