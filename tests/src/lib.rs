@@ -67,7 +67,7 @@ pub use raw::{Raw, RawAnswer};
 pub use redis::Redis;
 pub use relay::Relay;
 pub use sentinels::Sentinels;
-pub use stack::{AnotherCore, Builder, PEOPLE, Part, Person, Stack, claims};
+pub use stack::{AnotherCore, Builder, CODEX_SECRET, PEOPLE, Part, Person, Stack, claims};
 pub use tls::Certificate;
 pub use tree::{backends_tree, original_tree};
 pub use websocket::WebSocket;

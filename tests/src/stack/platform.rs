@@ -31,8 +31,8 @@ pub(super) const CORE_SECRET: &str = "core-secret-of-the-harness";
 
 /// Template's secret at Core.
 const TEMPLATE_SECRET: &str = "template-secret-of-the-harness";
-/// Codex's secret at the provider, for asking who there is.
-const CODEX_SECRET: &str = "codex-secret-of-the-harness";
+/// Codex's secret at the provider, for asking who there is. Its client is called `codex`.
+pub const CODEX_SECRET: &str = "codex-secret-of-the-harness";
 
 /// The services, served in tasks that end with this value.
 pub(super) struct Platform {

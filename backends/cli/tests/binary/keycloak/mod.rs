@@ -3,6 +3,7 @@
 //! One Keycloak for all cases; each has a realm of its own, made ready by the command itself. Where there is no Keycloak
 //! to be had the cases say so and end; with `CI=true` they fail.
 
+mod agents;
 mod audit;
 mod configure;
 mod endings;

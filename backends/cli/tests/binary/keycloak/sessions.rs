@@ -11,7 +11,7 @@ use super::place::{PASSWORD, Place};
 const PAGE: &str = "/codex/";
 
 /// Signs in with Keycloak's own form.
-async fn signed_in(stack: &Stack, name: &str, device: &str) -> Client {
+pub(super) async fn signed_in(stack: &Stack, name: &str, device: &str) -> Client {
     let client = stack.client().named(device);
     let form = client.navigate(PAGE).await;
     let page = client
