@@ -185,11 +185,16 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
 }
 
 fn refuse(error: &TokenError) -> Rejection {
-    tracing::info!(reason = error.reason(), "refused a token");
+    if let TokenError::KeysUnavailable(cause) = error {
+        tracing::warn!(reason = error.reason(), %cause, "tokens cannot be checked: does Core answer, and is CORE_SERVICE_URL right?");
+    } else {
+        tracing::info!(reason = error.reason(), "refused a token");
+    }
     match error {
-        TokenError::KeysUnavailable(_) => {
-            Rejection::unavailable("Tokens cannot be checked at the moment.", 1)
-        }
+        TokenError::KeysUnavailable(_) => Rejection::unavailable(
+            "Who you are cannot be checked at the moment. Nothing was changed; please try again in a moment.",
+            1,
+        ),
         TokenError::WrongTarget => Rejection::unauthorized("This token was made for another service."),
         _ => Rejection::unauthorized("The token is not valid."),
     }

@@ -56,11 +56,15 @@ impl From<CallError> for Rejection {
         tracing::warn!(reason = error.reason(), %error, "a call to another service failed");
         match error {
             CallError::NoToken { .. } | CallError::Unreachable { .. } | CallError::TimedOut(_) => {
-                Self::unavailable("A part of the platform that this page needs is not available.", 2)
+                Self::unavailable(
+                    "A part of the platform that this page needs is not available. Please try again in a moment.",
+                    2,
+                )
             }
             CallError::Unknown(_) | CallError::Refused { .. } | CallError::Malformed { .. } => Self::new(
                 StatusCode::BAD_GATEWAY,
-                "A part of the platform that this page needs did not answer as it should.",
+                "A part of the platform that this page needs did not answer as it should. If it stays so, please tell \
+                 whoever looks after it.",
             ),
         }
     }

@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use tracing::Instrument as _;
 
 use super::Rejection;
@@ -125,6 +125,11 @@ async fn finish(response: Response, headers: &HeaderMap, id: &str) -> Response {
     let (mut parts, body) = response.into_parts();
     let text = to_bytes(body, 4096).await.unwrap_or_default();
     let detail = match String::from_utf8_lossy(&text).trim() {
+        // Whoever typed it cannot do anything with what axum says here.
+        _ if status == StatusCode::PAYLOAD_TOO_LARGE => {
+            "What was sent is larger than this service takes. Nothing was changed; please send less."
+                .to_owned()
+        }
         "" => status.canonical_reason().unwrap_or("Error").to_owned(),
         text if status.is_client_error() => text.to_owned(),
         _ => "The service could not complete the request.".to_owned(),

@@ -15,6 +15,7 @@ mod gateway;
 mod installation;
 mod keycloak;
 mod original;
+mod outages;
 mod process;
 mod scale_out;
 mod service;
