@@ -45,6 +45,9 @@ pub use crate::table::table;
 use crate::bench::Bench;
 use crate::stage::{Stage, usage};
 
+/// Open files that a connection may take where it takes most: at a proxy that reserves them beforehand.
+const CONNECTION_FILES: u32 = 4;
+
 /// Measures what the plan says. Whatever happens, nothing that was started is left when this returns; a cancelled `stop`
 /// ends it early. Wants a Tokio runtime.
 ///
@@ -54,6 +57,12 @@ use crate::stage::{Stage, usage};
 pub async fn run(plan: &Plan, progress: &Progress, stop: &CancellationToken) -> Result<Results, BenchError> {
     usage::supported()?;
     let machine = Machine::this();
+    // Before anything is started: what is started inherits it.
+    let room = u32::try_from(load::idle::make_room()).unwrap_or(u32::MAX);
+    let plan = &Plan {
+        idle: plan.idle.min(room / CONNECTION_FILES),
+        ..plan.clone()
+    };
     let stage = Stage::new()?;
     let outcome = tokio::select! {
         outcome = measured(&stage, plan, progress, machine) => outcome,

@@ -32,7 +32,7 @@ pub struct Plan {
     pub rate: Option<u32>,
     /// Sessions of [`Scenario::Sessions`].
     pub sessions: u32,
-    /// Connections of [`Scenario::Idle`].
+    /// Connections of [`Scenario::Idle`]; fewer where not so many files may be open.
     pub idle: u32,
     /// Where programs are that are not on the PATH.
     pub programs: BTreeMap<String, PathBuf>,
@@ -56,7 +56,7 @@ impl Plan {
             threads: 1,
             rate: None,
             sessions: 100_000,
-            idle: 5_000,
+            idle: 4_000,
             programs: BTreeMap::new(),
             command: "hivematrix bench".to_owned(),
         }

@@ -6,6 +6,7 @@ use crate::load::Counted;
 use crate::machine::Machine;
 use crate::programs::{Found, Missing};
 use crate::scenario::Scenario;
+use crate::stage::usage;
 use crate::statistics::{Figure, ratio};
 use crate::subject::Subject;
 
@@ -29,7 +30,7 @@ pub(crate) struct Sample {
     pub(crate) per_second: Option<f64>,
     /// Processor time of the subject for each of them, in microseconds.
     pub(crate) cpu_us: Option<f64>,
-    /// Memory of the subject afterwards.
+    /// Memory of the subject afterwards; in the first round only, because what was used once is kept.
     pub(crate) memory_mib: Option<f64>,
     /// Memory of the subject for each idle connection.
     pub(crate) connection_kib: Option<f64>,
@@ -55,6 +56,15 @@ impl Sample {
             latency: Vec::new(),
             failed: 0,
         }
+    }
+
+    /// What the subject has used for it: seconds of processor time before and after, and memory, by its process group.
+    pub(crate) fn used(mut self, seconds: f64, counted: &Counted, group: i32) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
+        let done = counted.done.max(1) as f64;
+        self.cpu_us = Some(seconds * 1e6 / done);
+        self.memory_mib = (self.round == 1).then(|| usage::memory_mib(group));
+        self
     }
 
     /// What a closed loop has counted: throughput. Its latencies are those of a queue that is always full.
@@ -182,15 +192,15 @@ pub(crate) fn rows(samples: &[Sample], reference: Option<Subject>) -> Vec<Row> {
 }
 
 /// Where a series stands in tables.
-fn place(series: &Series) -> (usize, String, usize) {
+fn place(series: &Series) -> (usize, usize, String) {
     let scenario = Scenario::ALL
         .iter()
         .position(|scenario| *scenario == series.scenario);
     let subject = Subject::ALL.iter().position(|subject| *subject == series.subject);
     (
         scenario.unwrap_or(0),
-        series.variant.clone(),
         subject.unwrap_or(0),
+        series.variant.clone(),
     )
 }
 
@@ -198,15 +208,15 @@ fn row(samples: &[Sample], series: &Series, reference: Option<Subject>) -> Row {
     let own: Vec<&Sample> = samples.iter().filter(|sample| sample.series == *series).collect();
     let figure = |of: fn(&Sample) -> Option<f64>| Figure::of(own.iter().filter_map(|sample| of(sample)));
     let against = |of: fn(&Sample) -> Option<f64>| {
-        let beside = Series {
-            subject: reference?,
-            ..series.clone()
-        };
+        let reference = reference?;
         let pair = |sample: &&Sample| {
-            let other = samples
-                .iter()
-                .find(|other| other.series == beside && other.round == sample.round && of(other).is_some());
-            Some((of(sample)?, of(other?)?))
+            let mut beside = samples.iter().filter(|other| {
+                other.series.subject == reference
+                    && other.series.scenario == series.scenario
+                    && other.round == sample.round
+                    && of(other).is_some()
+            });
+            Some((of(sample)?, of(beside.next()?)?))
         };
         ratio(own.iter().filter_map(pair))
     };
@@ -224,23 +234,29 @@ fn row(samples: &[Sample], series: &Series, reference: Option<Subject>) -> Row {
     }
 }
 
-/// The median of each percentile over the samples that have it.
+/// The median of each percentile that all samples have, if they have latencies at all.
 fn latency(samples: &[&Sample]) -> Vec<(f64, f64)> {
-    let mut percents: Vec<f64> = samples
+    let all: Vec<_> = samples
         .iter()
-        .flat_map(|sample| &sample.latency)
-        .map(|(of, _)| *of)
+        .map(|sample| &sample.latency)
+        .filter(|latency| !latency.is_empty())
         .collect();
-    percents.sort_by(f64::total_cmp);
-    percents.dedup();
+    let percents = all
+        .first()
+        .into_iter()
+        .flat_map(|latency| latency.iter())
+        .map(|(of, _)| *of);
     let median = |percent: f64| {
-        let values = samples
-            .iter()
-            .flat_map(|sample| &sample.latency)
-            .filter(|(of, _)| *of == percent);
-        Some((percent, Figure::of(values.map(|(_, value)| *value))?.median))
+        let of = |latency: &&Vec<(f64, f64)>| {
+            latency
+                .iter()
+                .find(|(of, _)| *of == percent)
+                .map(|(_, value)| *value)
+        };
+        let values: Option<Vec<f64>> = all.iter().map(of).collect();
+        Some((percent, Figure::of(values?)?.median))
     };
-    percents.into_iter().filter_map(median).collect()
+    percents.filter_map(median).collect()
 }
 
 #[cfg(test)]
@@ -266,7 +282,7 @@ mod tests {
             sample(Subject::Nginx, 2, 10.0),
             sample(Subject::Gateway, 2, 5.0),
         ];
-        samples[1].latency = vec![(50.0, 1.0), (99.0, 4.0)];
+        samples[1].latency = vec![(50.0, 1.0), (99.0, 4.0), (99.9, 5.0)];
         samples[3].latency = vec![(50.0, 3.0), (99.0, 8.0)];
         samples[3].failed = 2;
         let rows = rows(&samples, Some(Subject::Nginx));
@@ -278,8 +294,22 @@ mod tests {
             (rows[0].percentile(50.0), rows[0].percentile(99.0)),
             (Some(2.0), Some(6.0))
         );
+        assert_eq!(rows[0].percentile(99.9), None, "one round had too few for it");
         assert_eq!((rows[0].failed, rows[0].cpu_us), (2, None));
         assert_eq!(rows[1].per_second_ratio, Some(1.0));
+    }
+
+    #[test]
+    fn whoever_is_measured_twice_is_compared_with_a_reference_that_is_measured_once() {
+        let mut samples = [
+            sample(Subject::Gateway, 1, 50.0),
+            sample(Subject::Nginx, 1, 100.0),
+        ];
+        samples[0].series.variant = "warm".to_owned();
+        assert_eq!(
+            rows(&samples, Some(Subject::Nginx))[0].per_second_ratio,
+            Some(0.5)
+        );
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Scenario {
             Self::WebSocket => "A short text message to the service and back, on connections that stay open.",
             Self::Login => {
                 "A stranger asks for a page, is led to the login, signs in, is led back and gets the page: every \
-                 redirect and form of it, on a connection of its own."
+                 redirect and form of it."
             }
             Self::Revocation => {
                 "A session is revoked in Redis. How long until a gateway that keeps being asked refuses it?"

@@ -46,7 +46,8 @@ pub(crate) struct Args {
     /// How many are signed in where many ask. Default: 100000, quick 5000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     sessions: Option<u32>,
-    /// How many connections are open where many are idle. Default: 5000, quick 1000.
+    /// How many connections are open where many are idle. Default: 4000, quick 1000; fewer where not so many files
+    /// may be open.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=25_000))]
     idle: Option<u32>,
     /// Where a program is that is not on the PATH, or another one than is: nginx=/opt/nginx/sbin/nginx. Repeatable.

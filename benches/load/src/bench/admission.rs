@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::{Bench, provable};
 use crate::error::BenchError;
-use crate::load::idle;
 use crate::plan::Plan;
 use crate::programs::{Found, H2LOAD, Missing, OHA, WRK};
 use crate::progress::Progress;
@@ -56,8 +55,6 @@ impl<'a> Bench<'a> {
         plan: &'a Plan,
         progress: &'a Progress,
     ) -> Result<Self, BenchError> {
-        // Before anything is started: what is started inherits it.
-        let room = idle::make_room();
         progress.now("starting Redis, the service, Core and the identity provider");
         let (tools, missing) = Tools::find(plan).await;
         let (scenarios, left_out) = choose(plan, &tools)?;
@@ -79,7 +76,6 @@ impl<'a> Bench<'a> {
             samples: Vec::new(),
             rates: BTreeMap::new(),
             callers: None,
-            room,
         };
         for subject in Subject::ALL
             .into_iter()

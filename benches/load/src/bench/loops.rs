@@ -1,6 +1,6 @@
 //! What load programs drive: as much as everybody can, and then the same rate for all.
 
-use super::{Bench, each_us, rounded, series};
+use super::{Bench, rounded, series};
 use crate::error::BenchError;
 use crate::load::Counted;
 use crate::load::oha::Oha;
@@ -38,9 +38,9 @@ impl Bench<'_> {
             let Some(counted) = self.judged(scenario, subject, job.at_least, counted) else {
                 continue;
             };
-            let mut sample = Sample::new(series(scenario, subject), round).closed(&counted);
-            sample.cpu_us = Some(each_us(used, counted.done));
-            sample.memory_mib = Some(usage::memory_mib(group));
+            let sample = Sample::new(series(scenario, subject), round)
+                .closed(&counted)
+                .used(used, &counted, group);
             self.samples.push(sample);
         }
     }

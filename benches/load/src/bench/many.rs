@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Bench, each_us, series};
+use super::{Bench, series};
 use crate::error::BenchError;
 use crate::load::wrk::Wrk;
 use crate::load::{callers, idle};
@@ -84,9 +84,9 @@ impl Bench<'_> {
             variant: variant.to_owned(),
             ..series(Scenario::Sessions, subject)
         };
-        let mut sample = Sample::new(series, round).closed(&counted);
-        sample.cpu_us = Some(each_us(used, counted.done));
-        sample.memory_mib = Some(usage::memory_mib(group));
+        let sample = Sample::new(series, round)
+            .closed(&counted)
+            .used(used, &counted, group);
         self.samples.push(sample);
     }
 
@@ -155,7 +155,7 @@ impl Bench<'_> {
     /// JSON while many connections are idle, and what each of those takes.
     pub(super) async fn idle(&mut self, round: u32) {
         let Some(wrk) = self.tools.wrk.clone() else { return };
-        let count = self.plan.idle.min(u32::try_from(self.room).unwrap_or(u32::MAX));
+        let count = self.plan.idle;
         for at in 0..self.targets.len() {
             let target = &self.targets[at];
             if !self.takes_part(target, Scenario::Idle) {
@@ -186,9 +186,9 @@ impl Bench<'_> {
             let Some(counted) = self.judged(Scenario::Idle, subject, job.at_least, counted) else {
                 continue;
             };
-            let mut sample = Sample::new(series(Scenario::Idle, subject), round).closed(&counted);
-            sample.cpu_us = Some(each_us(used, counted.done));
-            sample.memory_mib = Some(usage::memory_mib(group));
+            let mut sample = Sample::new(series(Scenario::Idle, subject), round)
+                .closed(&counted)
+                .used(used, &counted, group);
             // Memory that was used once is kept for the next time: only the first round tells.
             sample.connection_kib = (round == 1).then(|| grown.max(0.0) * 1024.0 / f64::from(count));
             self.samples.push(sample);

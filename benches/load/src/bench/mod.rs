@@ -39,8 +39,6 @@ pub(crate) struct Bench<'a> {
     rates: BTreeMap<Scenario, u32>,
     /// Who asks where many ask; made when they are first needed.
     callers: Option<many::Callers>,
-    /// Connections that there is room for.
-    room: u64,
 }
 
 impl Bench<'_> {
@@ -142,13 +140,6 @@ pub(crate) fn series(scenario: Scenario, subject: Subject) -> Series {
     }
 }
 
-/// Microseconds for each.
-pub(crate) fn each_us(seconds: f64, done: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-    let done = done.max(1) as f64;
-    seconds * 1e6 / done
-}
-
 /// Two digits that count; at least ten.
 fn rounded(rate: f64) -> u32 {
     let step = 10_f64.powf((rate.max(10.0).log10() - 1.0).floor());
@@ -187,11 +178,5 @@ mod tests {
         ] {
             assert_eq!(rounded(rate), expected, "{rate}");
         }
-    }
-
-    #[test]
-    fn processor_time_is_told_for_each() {
-        assert_eq!(each_us(1.5, 50_000), 30.0);
-        assert_eq!(each_us(1.5, 0), 1_500_000.0);
     }
 }

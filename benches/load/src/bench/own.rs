@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, each_us, rounded, series};
+use super::{Bench, rounded, series};
 use crate::error::BenchError;
 use crate::load::login::Logins;
 use crate::load::revocation::revoke;
@@ -68,9 +68,9 @@ impl Bench<'_> {
             };
             if let Some(counted) = self.judged(Scenario::WebSocket, subject, 0, counted) {
                 let sample = Sample::new(series(Scenario::WebSocket, subject), round);
-                let mut sample = sample.open(&counted, f64::from(rate));
-                sample.cpu_us = Some(each_us(used, counted.done));
-                sample.memory_mib = Some(usage::memory_mib(started.group));
+                let sample = sample
+                    .open(&counted, f64::from(rate))
+                    .used(used, &counted, started.group);
                 self.samples.push(sample);
             }
         }
@@ -90,9 +90,9 @@ impl Bench<'_> {
         let before = usage::cpu_seconds(group);
         let counted = logins.as_many_as_can_be(self.plan.seconds).await?;
         let used = usage::cpu_seconds(group) - before;
-        let mut sample = Sample::new(series(Scenario::Login, Subject::Gateway), round).closed(&counted);
-        sample.cpu_us = Some(each_us(used, counted.done));
-        sample.memory_mib = Some(usage::memory_mib(group));
+        let sample = Sample::new(series(Scenario::Login, Subject::Gateway), round)
+            .closed(&counted)
+            .used(used, &counted, group);
         self.samples.push(sample);
         let known = self.rates.get(&Scenario::Login).copied();
         let rate = known.unwrap_or_else(|| rounded(counted.rate() * LOGINS_OFFERED));

@@ -1,6 +1,6 @@
 //! JSON over TLS and HTTP/2: as much as everybody can.
 
-use super::{Bench, each_us, series};
+use super::{Bench, series};
 use crate::load::h2load::H2load;
 use crate::results::Sample;
 use crate::scenario::Scenario;
@@ -30,9 +30,9 @@ impl Bench<'_> {
             let Some(counted) = self.judged(Scenario::Tls, subject, job.at_least, counted) else {
                 continue;
             };
-            let mut sample = Sample::new(series(Scenario::Tls, subject), round).closed(&counted);
-            sample.cpu_us = Some(each_us(used, counted.done));
-            sample.memory_mib = Some(usage::memory_mib(group));
+            let sample = Sample::new(series(Scenario::Tls, subject), round)
+                .closed(&counted)
+                .used(used, &counted, group);
             self.samples.push(sample);
         }
     }

@@ -59,9 +59,9 @@ fn section(results: &Results, scenario: Scenario) -> Markup {
             div.plots {
                 (plot(&rows, &format!("{}s per second", capital(scenario.unit())), Better::More,
                     |row| row.per_second, |row| row.per_second_ratio))
-                (plot(&rows, &format!("Processor time for each {}, µs", scenario.unit()), Better::Less,
+                (plot(&rows, &format!("CPU for each {}, µs", scenario.unit()), Better::Less,
                     |row| row.cpu_us, |row| row.cpu_ratio))
-                (plot(&rows, "Memory for each idle connection, KiB", Better::Less, |row| row.connection_kib, |_| None))
+                (plot(&rows, "Memory for each idle one, KiB", Better::Less, |row| row.connection_kib, |_| None))
                 (plot(&rows, "Memory, MiB", Better::Less, |row| row.memory_mib, |_| None))
                 (curves::curves(&rows))
             }

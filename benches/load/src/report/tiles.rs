@@ -89,7 +89,7 @@ fn revocation(results: &Results) -> Option<Tile> {
     Some(Tile {
         figure: milliseconds(Some(row.percentile(99.0)?)),
         unit: "ms",
-        label: "99 of 100 ended sessions were refused within this, from the write in Redis".to_owned(),
+        label: "99 of 100 ended sessions were refused within this, from the write in Redis on".to_owned(),
     })
 }
 

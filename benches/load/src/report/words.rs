@@ -97,7 +97,8 @@ pub(super) fn method(results: &Results) -> Markup {
                     "they would say how long the measurement was."
                 }
                 li {
-                    "Memory is each process's proportional share (PSS), right after the measurement."
+                    "Memory is each process's proportional share (PSS), right after the measurement, in the first round: most keep what "
+                    "they have used once."
                 }
                 li {
                     "Before anything is measured everybody is asked once, and left out where the answer is not the work that was asked for."

@@ -130,7 +130,7 @@ impl Rival {
 
 /// Connections that a rival must be ready for, those to the service included.
 fn connections(plan: &Plan) -> u32 {
-    plan.idle + 2 * plan.connections + CONNECTIONS_BESIDES
+    plan.idle + plan.idle / 2 + 2 * plan.connections + CONNECTIONS_BESIDES
 }
 
 /// Where Apache's modules are, if the one that checks tokens is there.
