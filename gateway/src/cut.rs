@@ -4,6 +4,7 @@
 //!
 //! It also limits how long a request's head may take. How many connections an address may have is the `door`'s business.
 
+mod arrival;
 mod door;
 mod frames;
 mod tap;
@@ -167,18 +168,18 @@ impl Exchanges {
         }
     }
 
-    /// What an exchange waits with, and how long a connection that is not fresh may be idle before its head.
-    fn begin(&self) -> (Box<Waits>, Duration) {
-        CONNECTION
-            .try_with(|connection| {
-                let idle = if connection.fresh.replace(false) {
-                    Duration::ZERO
-                } else {
-                    self.limits.keepalive
-                };
-                (connection.waits.take().unwrap_or_default(), idle)
-            })
-            .unwrap_or_default()
+    /// What an exchange waits with, and until when for the rest of its head. On a fresh connection that time runs since
+    /// the connection was made.
+    fn begin(&self) -> Box<Waits> {
+        let of_connection = CONNECTION.try_with(|connection| {
+            let waits = connection.waits.take()?;
+            Some((waits, connection.fresh.replace(false)))
+        });
+        let (mut waits, fresh) = of_connection.ok().flatten().unwrap_or_default();
+        if !fresh {
+            waits.until(Instant::now() + self.limits.head);
+        }
+        waits
     }
 }
 
@@ -196,8 +197,7 @@ impl HttpServerApp for Exchanges {
         session.set_write_timeout(Some(self.limits.write));
         session.set_total_drain_timeout(Some(self.limits.body));
         let switch = CONNECTION.try_with(|connection| connection.switch.clone()).ok();
-        let (mut waits, idle) = self.begin();
-        waits.until(Instant::now() + idle + self.limits.head);
+        let mut waits = self.begin();
         let work = HANGS_ON.scope(RefCell::default(), async {
             let exchange = pin!(self.proxy.process_new_http(session, shutdown));
             match until_cut(exchange, &mut waits, self.limits.body, switch.as_deref()).await {

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ipnet::IpNet;
 use pingora::apps::{HttpServerApp as _, ServerApp};
-use pingora::protocols::Stream;
+use pingora::protocols::{ALPN, Stream};
 use pingora::server::ShutdownWatch;
 
 use super::tap::{Switch, Tap};
-use super::{CONNECTION, Connection, Exchanges};
+use super::{CONNECTION, Connection, Exchanges, arrival};
 use crate::metrics::Metrics;
 
 /// How many connections each address has open, over all threads.
@@ -112,10 +112,14 @@ impl ServerApp for Door {
             switch: switch.clone(),
             waits: Cell::default(),
         };
-        let stream: Stream = Box::new(Tap::new(stream, switch));
-        CONNECTION
-            .scope(connection, self.exchanges.process_new(stream, shutdown))
-            .await
+        let stream: Stream = Box::new(Tap::new(stream, switch.clone()));
+        let exchanges = &self.exchanges;
+        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            return exchanges.process_new(stream, shutdown).await;
+        }
+        let serving = arrival::serve(exchanges, stream, &switch, shutdown);
+        CONNECTION.scope(connection, serving).await;
+        None
     }
 
     async fn cleanup(&self) {

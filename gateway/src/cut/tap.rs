@@ -40,6 +40,9 @@ pub(super) struct Switch {
     closed: AtomicBool,
     /// The stream, from the first use after [`Switch::last`] on.
     stream: Mutex<Option<Stream>>,
+    /// Whether there are bytes that were read before there was an exchange.
+    any_kept: AtomicBool,
+    kept: Mutex<Vec<u8>>,
 }
 
 /// What there is to do with the stream of an exchange that has been cut.
@@ -56,6 +59,32 @@ impl Switch {
     /// The exchange that begins may go on for long.
     pub(super) fn last(&self) {
         let _ = self.mode.compare_exchange(PASSING, LASTING, Relaxed, Relaxed);
+    }
+
+    /// Bytes that came before there was an exchange: it reads them first.
+    pub(super) fn keep(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend_from_slice(bytes);
+            self.any_kept.store(true, Relaxed);
+        }
+    }
+
+    /// Hands over what was kept; false if there is nothing.
+    fn hand_over(&self, buffer: &mut ReadBuf<'_>) -> bool {
+        if !self.any_kept.load(Relaxed) {
+            return false;
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = kept.len().min(buffer.remaining());
+        buffer.put_slice(kept.get(..now).unwrap_or_default());
+        if now == kept.len() {
+            *kept = Vec::new();
+            self.any_kept.store(false, Relaxed);
+        } else {
+            kept.drain(..now);
+        }
+        true
     }
 
     /// The next bytes are the head of an answer that begins a WebSocket.
@@ -207,6 +236,9 @@ impl AsyncRead for Tap {
     ) -> Poll<io::Result<()>> {
         if self.switch.mode.load(Relaxed) == ENDING {
             return Poll::Pending;
+        }
+        if self.switch.hand_over(buffer) {
+            return Poll::Ready(Ok(()));
         }
         self.on(|stream| stream.poll_read(context, buffer))
     }

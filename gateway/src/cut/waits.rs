@@ -37,7 +37,7 @@ impl Waits {
         self.late.as_mut().reset(deadline);
     }
 
-    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.late.as_mut().poll(context)
     }
 
