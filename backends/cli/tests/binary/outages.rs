@@ -208,6 +208,10 @@ async fn helm_shows_which_services_are_down_and_template_says_that_codex_is() {
 }
 
 #[tokio::test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "a table of what is sent and what is said of it"
+)]
 async fn what_makes_no_sense_is_refused_by_name_and_the_next_one_is_served() {
     let core = Core::planned();
     let _core = core.start().await;

@@ -63,6 +63,7 @@ async fn choose_dark(client: &Client) -> (u16, Value) {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one realm, from the fault to its cure")]
 async fn an_agent_that_was_not_found_is_found_once_codex_was_synchronized() {
     let Some(place) = Place::new("agents").await else {
         return;
