@@ -168,18 +168,15 @@ impl Exchanges {
         }
     }
 
-    /// What an exchange waits with, and until when for the rest of its head. On a fresh connection that time runs since
-    /// the connection was made.
-    fn begin(&self) -> Box<Waits> {
+    /// What an exchange waits with, and until when for the rest of its head; `None` on a fresh connection, whose time runs
+    /// since the connection was made.
+    fn begin(&self) -> (Box<Waits>, Option<Duration>) {
         let of_connection = CONNECTION.try_with(|connection| {
             let waits = connection.waits.take()?;
             Some((waits, connection.fresh.replace(false)))
         });
-        let (mut waits, fresh) = of_connection.ok().flatten().unwrap_or_default();
-        if !fresh {
-            waits.until(Instant::now() + self.limits.head);
-        }
-        waits
+        let (waits, fresh) = of_connection.ok().flatten().unwrap_or_default();
+        (waits, (!fresh).then_some(self.limits.head))
     }
 }
 
@@ -197,10 +194,10 @@ impl HttpServerApp for Exchanges {
         session.set_write_timeout(Some(self.limits.write));
         session.set_total_drain_timeout(Some(self.limits.body));
         let switch = CONNECTION.try_with(|connection| connection.switch.clone()).ok();
-        let mut waits = self.begin();
+        let (mut waits, head) = self.begin();
         let work = HANGS_ON.scope(RefCell::default(), async {
             let exchange = pin!(self.proxy.process_new_http(session, shutdown));
-            match until_cut(exchange, &mut waits, self.limits.body, switch.as_deref()).await {
+            match until_cut(exchange, &mut waits, head, self.limits.body, switch.as_deref()).await {
                 Ended::Naturally(stream) => Ended::Naturally(stream),
                 Ended::TooLate => Ended::TooLate,
                 // The exchange is still there: what it has is cleared away when its client has been told.

@@ -115,6 +115,26 @@ async fn a_connection_that_changes_hands_ends_with_the_session_of_the_one_who_us
     takes_at_most(SOON, "the stream ends with its own session", raw.rest()).await;
 }
 
+#[tokio::test]
+async fn a_kept_connection_whose_session_ended_while_it_was_idle_serves_the_next_session() {
+    let stack = Stack::start().await;
+    let (first, second) = (stack.signed_in("admin").await, stack.signed_in("client").await);
+    let mut raw = stack.raw().await;
+    let ask = |client: &Client| {
+        let cookie = client.cookie_header("/echo/hello");
+        format!("GET /echo/hello HTTP/1.1\r\nHost: {{host}}\r\nCookie: {cookie}\r\n\r\n")
+    };
+    raw.send(&ask(&first)).await;
+    assert_eq!(raw.answer().await.status, 200);
+    stack.revoke(&stack.token_of(&first).await).await;
+    let refused = async || (first.get("/echo/hello").send().await.status == 401).then_some(());
+    eventually("its session is over", refused).await;
+    raw.send(&ask(&second)).await;
+    assert_eq!(raw.answer().await.status, 200, "another session's request");
+    raw.send(&ask(&first)).await;
+    assert_eq!(raw.answer().await.status, 401, "and no request of the old one");
+}
+
 /// Opens a WebSocket by hand; returns what has come behind the answer's head so far.
 async fn opened(stack: &Stack, client: &Client, path: &str) -> Raw {
     let mut raw = stack.raw().await;

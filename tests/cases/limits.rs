@@ -187,6 +187,47 @@ async fn a_head_that_comes_too_slowly_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_slow_head_on_a_kept_connection_has_no_more_time_than_on_a_fresh_one() {
+    let stack = Stack::builder()
+        .configure(|config| {
+            config.timeouts.header = Duration::from_millis(300);
+            config.timeouts.keepalive = Duration::from_secs(60);
+        })
+        .start()
+        .await;
+    let mut raw = stack.raw().await;
+    raw.send("GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status, 200);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    raw.send("GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status, 200, "idle time is another matter");
+    raw.send("GET /health HTTP/1.1\r\nHo").await;
+    takes_at_most(
+        Duration::from_secs(4),
+        "the connection is closed",
+        raw.answer_or_end(),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn who_agrees_on_http2_and_then_says_nothing_or_half_a_word_is_given_up() {
+    let stack = Stack::builder()
+        .tls()
+        .configure(|config| config.timeouts.header = Duration::from_millis(300))
+        .start()
+        .await;
+    for said in [&b""[..], b"PRI * HTTP"] {
+        takes_at_most(
+            Duration::from_secs(4),
+            "the connection is closed",
+            stack.http2_that_falls_silent(said),
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed() {
     let stack = Stack::builder()
         .configure(|config| config.timeouts.keepalive = Duration::from_secs(1))

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::tls::Certificate;
@@ -51,6 +52,18 @@ impl Http2 {
             trailers: body.trailers().await?.unwrap_or_default(),
         })
     }
+}
+
+/// Agrees on HTTP/2, says no more than `said` of what a client has to say first, and waits for the gateway to end the
+/// connection.
+pub(crate) async fn falls_silent(address: std::net::SocketAddr, certificate: &Certificate, said: &[u8]) {
+    let stream = TcpStream::connect(address)
+        .await
+        .expect("the gateway accepts connections");
+    let mut stream = certificate.connect(stream, &["h2"]).await;
+    stream.write_all(said).await.expect("a connection");
+    // An error is an end as well.
+    while stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
 }
 
 /// An answer with its trailers.

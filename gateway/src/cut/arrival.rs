@@ -2,7 +2,7 @@
 //! exchange needs is some ten times what an idle connection may take, and most connections are idle.
 //!
 //! Responsible for: waiting for these bytes, for as long as a connection may be idle, and the sequence of requests on an
-//! HTTP/1.1 connection. Not responsible for what a request is; HTTP/2 waits by itself.
+//! HTTP/1.1 connection. Not responsible for what a request is; once it has begun, HTTP/2 waits by itself.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -14,7 +14,7 @@ use pingora::apps::{HttpPersistentSettings, HttpServerApp as _, ReusedHttpStream
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
-use tokio::io::{AsyncRead as _, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::tap::Switch;
@@ -56,6 +56,16 @@ pub(super) async fn serve(
         let reused = exchanges.process_new_http(session, shutdown).await;
         next = reused.map(ReusedHttpStream::consume);
     }
+}
+
+/// Waits for what every HTTP/2 client says first (RFC 9113 §3.4), and keeps it for who reads next: the server's side of
+/// the protocol has no time limit of its own for it. `None` if it does not come.
+pub(super) async fn preface(stream: &mut Stream, switch: &Switch, limit: Duration) -> Option<()> {
+    let mut preface = [0; 24];
+    let read = tokio::time::timeout(limit, stream.read_exact(&mut preface)).await;
+    read.ok()?.ok()?;
+    switch.keep(&preface);
+    Some(())
 }
 
 /// Waits for a request's first bytes and keeps them for who reads next. False if none came in time, or none will.

@@ -1,6 +1,6 @@
 //! The door of every connection: how many an address may have.
 //!
-//! Responsible for: counting connections by address before anything is read from them, and tapping their streams. Not
+//! Responsible for: counting connections by address before a request is read from them, and tapping their streams. Not
 //! responsible for what passes on them.
 
 use std::cell::Cell;
@@ -112,9 +112,10 @@ impl ServerApp for Door {
             switch: switch.clone(),
             waits: Cell::default(),
         };
-        let stream: Stream = Box::new(Tap::new(stream, switch.clone()));
+        let mut stream: Stream = Box::new(Tap::new(stream, switch.clone()));
         let exchanges = &self.exchanges;
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            arrival::preface(&mut stream, &switch, exchanges.limits.head).await?;
             return exchanges.process_new(stream, shutdown).await;
         }
         let serving = arrival::serve(exchanges, stream, &switch, shutdown);

@@ -5,12 +5,12 @@
 //! comes after the frame that is being sent once the exchange is to end, and handing the stream over then, while the
 //! exchange that had it still exists. Not responsible for when an exchange ends, nor for what is said.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use pingora::protocols::raw_connect::ProxyDigest;
@@ -33,7 +33,7 @@ const COUNTING: u8 = 2;
 const ENDING: u8 = 3;
 
 /// What the exchange on a connection and the connection's stream know of each other. One task uses both.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Switch {
     mode: AtomicU8,
     between: AtomicBool,
@@ -43,6 +43,15 @@ pub(super) struct Switch {
     /// Whether there are bytes that were read before there was an exchange.
     any_kept: AtomicBool,
     kept: Mutex<Vec<u8>>,
+}
+
+/// Not what was kept: it may hold a cookie.
+impl fmt::Debug for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switch")
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What there is to do with the stream of an exchange that has been cut.

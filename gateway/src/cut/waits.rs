@@ -81,10 +81,12 @@ pub(super) enum Ended<T, C = ()> {
 }
 
 /// Polls the exchange; once it has tied itself to a session, polls the session's end as well. A WebSocket may then
-/// complete the frame that it is in the middle of.
+/// complete the frame that it is in the middle of. `head`: how long from now on the rest of the head may take; `None`
+/// leaves the deadline that there is.
 pub(super) async fn until_cut<T>(
     mut exchange: Pin<&mut impl Future<Output = T>>,
     waits: &mut Waits,
+    mut head: Option<Duration>,
     body: Duration,
     switch: Option<&Switch>,
 ) -> Ended<T> {
@@ -123,6 +125,10 @@ pub(super) async fn until_cut<T>(
             } else {
                 Poll::Pending
             };
+        }
+        // Nearly every head comes whole: the timer is only moved for those that do not.
+        if !arrived && let Some(head) = head.take() {
+            waits.until(Instant::now() + head);
         }
         if let Some(since) = receiving
             && waits.late.deadline() != since + body

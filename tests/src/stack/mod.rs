@@ -39,7 +39,7 @@ pub use self::platform::{AnotherCore, CODEX_SECRET};
 pub use self::sessions::claims;
 use crate::backend::Backend;
 use crate::client::{Client, Wire};
-use crate::http2::Http2;
+use crate::http2::{self, Http2};
 use crate::logs::Logs;
 use crate::raw::{Raw, RawAnswer};
 use crate::redis::Redis;
@@ -138,6 +138,16 @@ impl Stack {
             .as_ref()
             .expect("a stack that was built with TLS");
         Http2::connect(self.gateway.address(), certificate).await
+    }
+
+    /// Agrees on HTTP/2, says `said`, falls silent, and returns when the gateway has ended the connection.
+    ///
+    /// # Panics
+    /// If the stack has no certificate.
+    pub async fn http2_that_falls_silent(&self, said: &[u8]) {
+        let certificate = self.certificate.as_ref();
+        let certificate = certificate.expect("a stack that was built with TLS");
+        http2::falls_silent(self.gateway.address(), certificate, said).await;
     }
 
     /// Opens a WebSocket as a page of the gateway would, with the cookies of `client`.

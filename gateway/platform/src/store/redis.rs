@@ -313,7 +313,7 @@ impl Store for RedisStore {
                 .arg(&pattern)
                 .arg("COUNT")
                 .arg(SCANNED);
-            let (next, keys): (u64, Vec<String>) = self.query(&scan).await?;
+            let (next, keys): (u64, Vec<String>) = self.read(&scan).await?;
             found.extend(keys);
             cursor = next;
             if cursor == 0 || found.len() >= limit {
