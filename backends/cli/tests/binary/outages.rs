@@ -207,6 +207,9 @@ async fn helm_shows_which_services_are_down_and_template_says_that_codex_is() {
     must_not_have_panicked(&template);
 }
 
+/// To whom, where, as what, the body; the answer's status, and a word of it.
+type Row<'a> = (&'a Process, &'a str, &'a str, &'a [u8], u16, &'a str);
+
 #[tokio::test]
 #[allow(
     clippy::too_many_lines,
@@ -224,7 +227,7 @@ async fn what_makes_no_sense_is_refused_by_name_and_the_next_one_is_served() {
     );
     let template = core.backend(&["template"]).await;
     let helm = core.backend(&["helm"]).await;
-    let rows: [(&Process, &str, &str, &[u8], u16, &str); 11] = [
+    let rows: [Row<'_>; 11] = [
         (&template, "/notes", form, b"", 422, "write something"),
         (&template, "/notes", form, b"other=1", 422, "write something"),
         (
