@@ -48,6 +48,7 @@ pub(super) async fn serve(
             return;
         }
         idle = exchanges.limits.keepalive;
+        // Pipelining stays off: with it, the settings may hold a request that was read already, and nothing would come.
         let mut session = ServerSession::new_http1(stream);
         session.set_keepalive(None);
         if let Some(settings) = settings {

@@ -3,7 +3,7 @@
 //! Every request leaves such a line, so nothing is allocated for it: the fields of an event are written straight into
 //! the line, in two rounds, because those of `extra` stand together.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Write as _};
 
@@ -22,7 +22,7 @@ const KEPT: usize = 16 * 1024;
 
 thread_local! {
     /// The line that is being made: a few dozen pieces of bytes, and text once it is whole.
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// `{"timestamp","level","logger","message","correlation_id","user_id","extra"}`, one object per line. The fields of
