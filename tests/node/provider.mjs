@@ -10,7 +10,7 @@
 //   id_token_ttl   seconds
 // Everybody may sign in; the name typed is the group that the person is in. POST /rotate makes it sign with a new key.
 
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 
 const settings = JSON.parse(process.env.SETTINGS);
 if (settings.skew) {
@@ -23,11 +23,14 @@ const { Provider } = await import(process.env.OIDC_PROVIDER);
 const issuer = `http://127.0.0.1:${settings.port}`;
 const algorithm = settings.algorithm ?? 'RS256';
 
+// By way of PEM: a pair that is exported as JWK where it was made shares a lock with the job that made it, and Node 20 stops for
+// good if its garbage collection takes that job away meanwhile (about once in a thousand keys).
 function key(kid) {
+  const encodings = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } };
   const pair = algorithm === 'ES256'
-    ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...pair.privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: algorithm };
+    ? generateKeyPairSync('ec', { namedCurve: 'P-256', ...encodings })
+    : generateKeyPairSync('rsa', { modulusLength: 2048, ...encodings });
+  return { ...createPrivateKey(pair.privateKey).export({ format: 'jwk' }), kid, use: 'sig', alg: algorithm };
 }
 
 function groups(name) {
