@@ -7,6 +7,8 @@
 mod arrival;
 mod door;
 mod frames;
+mod held;
+mod switch;
 mod tap;
 mod waits;
 
@@ -29,7 +31,7 @@ use tokio::time::Instant;
 
 pub(crate) use self::door::{Door, OpenConnections};
 use self::frames::close_frame;
-use self::tap::{Left, Switch};
+use self::switch::{Left, Switch};
 use self::waits::{Ended, Waits, until_cut};
 use crate::identity::{self, LiveStream};
 use crate::metrics::Metrics;
@@ -106,6 +108,20 @@ pub(crate) fn lasts() {
 /// Says that the answer now going out begins a WebSocket: from here on its frames are followed.
 pub(crate) fn switched() {
     let _ = CONNECTION.try_with(|connection| connection.switch.count());
+}
+
+/// Sends what the exchange has written, now that it has written all; false if it cannot be sent, or not in time.
+pub(crate) async fn all_sent(limit: Duration) -> bool {
+    let Ok(switch) = CONNECTION.try_with(|connection| connection.switch.clone()) else {
+        return true;
+    };
+    let mut all = pin!(std::future::poll_fn(|context| switch.poll_send_all(context)));
+    // Nearly always it leaves at once, and no timer is set up.
+    let at_once = std::future::poll_fn(|context| Poll::Ready(all.as_mut().poll(context))).await;
+    match at_once {
+        Poll::Ready(sent) => sent.is_ok(),
+        Poll::Pending => matches!(tokio::time::timeout(limit, all).await, Ok(Ok(()))),
+    }
 }
 
 /// How many streams end together with the running request's.
@@ -194,6 +210,9 @@ impl HttpServerApp for Exchanges {
         session.set_write_timeout(Some(self.limits.write));
         session.set_total_drain_timeout(Some(self.limits.body));
         let switch = CONNECTION.try_with(|connection| connection.switch.clone()).ok();
+        if let Some(switch) = &switch {
+            switch.begin();
+        }
         let (mut waits, head) = self.begin();
         let work = HANGS_ON.scope(RefCell::default(), async {
             let exchange = pin!(self.proxy.process_new_http(session, shutdown));
@@ -209,6 +228,12 @@ impl HttpServerApp for Exchanges {
         });
         match work.await {
             Ended::Naturally(stream) => {
+                if let Some(switch) = &switch {
+                    switch.rest();
+                    if switch.holds() {
+                        return None;
+                    }
+                }
                 let _ = CONNECTION.try_with(|connection| connection.waits.set(Some(waits)));
                 stream
             }

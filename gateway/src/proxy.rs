@@ -271,6 +271,10 @@ impl ProxyHttp for Proxy {
             context.account.status = head.status.as_u16();
         }
         context.account.sent = session.body_bytes_sent();
+        let sent = cut::all_sent(context.snapshot.config.timeouts.write).await;
+        if !sent && context.account.reason.is_none() {
+            context.account.refused(&Refusal::ClientGone);
+        }
         if let Some(visits) = &mut context.visits {
             visits.on_end(&hivematrix_plugins::End {
                 status: http::StatusCode::from_u16(context.account.status).ok(),

@@ -36,11 +36,6 @@ use crate::tls::Certificates;
 /// Idle upstream connections kept, over all services and threads.
 const UPSTREAM_POOL: usize = 1024;
 
-/// Bytes of an answer that are collected before they go to a client: the head and a small body leave with one system
-/// call. Nothing is read ahead: the head has a buffer of its own, and a second one would be copied from and
-/// would hold 64 KiB of each connection.
-const WRITE_BUFFER: usize = 4096;
-
 /// How long the threads may take to end, once nothing is waited for any more.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -211,7 +206,9 @@ fn service(
     let exchanges = exchanges(gateway, config, threads);
     let door = Door::new(exchanges, open, config.server.trusted_proxies.clone());
     let mut service = Service::new("gateway".to_owned(), door);
-    let endpoint = ListenerConfig::tcp(address.clone()).l4_buffer(L4BufferSettings::new(0, WRITE_BUFFER));
+    // Nothing is read ahead: the head has a buffer of its own, and a second one would be copied from and would hold 64 KiB
+    // of each connection. What is written, `cut` gathers.
+    let endpoint = ListenerConfig::tcp(address.clone()).l4_buffer(L4BufferSettings::unbuffered());
     service.add_listener(match &gateway.certificates {
         Some(certificates) => endpoint.tls(tls_settings(certificates.clone())?),
         None => endpoint,

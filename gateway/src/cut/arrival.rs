@@ -17,7 +17,7 @@ use pingora::server::ShutdownWatch;
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
-use super::tap::Switch;
+use super::switch::Switch;
 use super::{CONNECTION, Exchanges};
 
 /// Bytes that are read at once. The head of nearly every request is shorter.

@@ -15,7 +15,7 @@ use pingora::apps::{HttpServerApp as _, ServerApp};
 use pingora::protocols::{ALPN, Stream};
 use pingora::server::ShutdownWatch;
 
-use super::tap::{Switch, Tap};
+use super::tap::Tap;
 use super::{CONNECTION, Connection, Exchanges, arrival};
 use crate::metrics::Metrics;
 
@@ -106,13 +106,13 @@ impl ServerApp for Door {
                 .and_then(|peer| peer.as_inet().map(std::net::SocketAddr::ip))
         });
         let _inside = self.enter(address)?;
-        let switch = Arc::new(Switch::default());
+        let (tap, switch) = Tap::new(stream);
         let connection = Connection {
             fresh: Cell::new(true),
             switch: switch.clone(),
             waits: Cell::default(),
         };
-        let mut stream: Stream = Box::new(Tap::new(stream, switch.clone()));
+        let mut stream: Stream = Box::new(tap);
         let exchanges = &self.exchanges;
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             arrival::preface(&mut stream, &switch, exchanges.limits.head).await?;

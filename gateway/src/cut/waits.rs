@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::HANGS_ON;
-use super::tap::Switch;
+use super::switch::Switch;
 use crate::identity::{self, LiveStream};
 
 /// How long a frame that a backend has begun may take to be completed before its WebSocket is cut without a word.
@@ -102,6 +102,9 @@ pub(super) async fn until_cut<T>(
         }
         if let Poll::Ready(value) = exchange.as_mut().poll(context) {
             return Poll::Ready(Ended::Naturally(value));
+        }
+        if let Some(switch) = switch {
+            switch.poll_send_due(context);
         }
         let (arrived, receiving) = HANGS_ON.with(|slot| {
             let mut slot = slot.borrow_mut();
