@@ -97,6 +97,26 @@ impl Drop for Inside {
     }
 }
 
+/// Serves a connection until it ends.
+async fn converse(exchanges: &Arc<Exchanges>, stream: Stream, shutdown: &ShutdownWatch) {
+    let (tap, switch) = Tap::new(stream);
+    let connection = Connection {
+        fresh: Cell::new(true),
+        switch: switch.clone(),
+        waits: Cell::default(),
+    };
+    let mut stream: Stream = Box::new(tap);
+    if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+        let preface = arrival::preface(&mut stream, &switch, exchanges.limits.head).await;
+        if preface.is_some() {
+            exchanges.process_new(stream, shutdown).await;
+        }
+        return;
+    }
+    let serving = arrival::serve(exchanges, stream, &switch, shutdown);
+    CONNECTION.scope(connection, serving).await;
+}
+
 #[async_trait]
 impl ServerApp for Door {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
@@ -105,21 +125,13 @@ impl ServerApp for Door {
                 .peer_addr()
                 .and_then(|peer| peer.as_inet().map(std::net::SocketAddr::ip))
         });
-        let _inside = self.enter(address)?;
-        let (tap, switch) = Tap::new(stream);
-        let connection = Connection {
-            fresh: Cell::new(true),
-            switch: switch.clone(),
-            waits: Cell::default(),
-        };
-        let mut stream: Stream = Box::new(tap);
-        let exchanges = &self.exchanges;
-        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-            arrival::preface(&mut stream, &switch, exchanges.limits.head).await?;
-            return exchanges.process_new(stream, shutdown).await;
-        }
-        let serving = arrival::serve(exchanges, stream, &switch, shutdown);
-        CONNECTION.scope(connection, serving).await;
+        let inside = self.enter(address)?;
+        let (exchanges, shutdown) = (self.exchanges.clone(), shutdown.clone());
+        // In a task of its own: the one that calls has room for a TLS handshake for as long as it lives.
+        tokio::spawn(async move {
+            let _inside = inside;
+            converse(&exchanges, stream, &shutdown).await;
+        });
         None
     }
 
