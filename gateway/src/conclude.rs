@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hivematrix_plugins::{End, Visits};
 use http::header::HeaderValue;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use pingora::http::RequestHeader;
 
 use crate::cut;
@@ -21,6 +22,9 @@ use crate::snapshot::Route;
 
 /// Longest correlation id that is taken from outside.
 const LONGEST_ID: usize = 64;
+
+/// Why what is still open ends when the gateway does.
+pub(crate) const SHUTTING_DOWN: &str = "shutting_down";
 
 /// What is known of a request for its log line.
 pub(crate) struct Account {
@@ -124,6 +128,17 @@ impl Account {
         }
     }
 
+    /// Tells the plugins that it is over.
+    pub(crate) fn end(&self, visits: Option<&mut Visits>) {
+        if let Some(visits) = visits {
+            visits.on_end(&End {
+                status: StatusCode::from_u16(self.status).ok(),
+                elapsed: self.began.elapsed(),
+                bytes_sent: self.sent as u64,
+            });
+        }
+    }
+
     fn service(&self) -> &str {
         match &self.route {
             Some(route) => route.service.name.as_str(),
@@ -168,6 +183,44 @@ impl Drop for Account {
             grace = self.graced.then_some(true),
             "request"
         );
+    }
+}
+
+/// What there is to do at a request's end.
+pub(crate) struct Conclusion {
+    account: Account,
+    visits: Option<Visits>,
+}
+
+impl Conclusion {
+    /// For a request that goes on without its exchange.
+    pub(crate) fn new(account: Account, visits: Option<Visits>) -> Self {
+        Self { account, visits }
+    }
+
+    /// It has ended, perhaps for a reason; `sent` is how much more its client was sent meanwhile.
+    pub(crate) fn settle(mut self, sent: u64, refusal: Option<&Refusal>) {
+        self.sent(sent);
+        if let Some(refusal) = refusal {
+            self.account.refused(refusal);
+        }
+        self.account.end(self.visits.as_mut());
+    }
+
+    /// It ended with the gateway.
+    pub(crate) fn shut_down(mut self, sent: u64) {
+        self.account.reason = Some(SHUTTING_DOWN);
+        self.settle(sent, None);
+    }
+
+    /// It ended with its session.
+    pub(crate) fn cut(mut self, sent: u64) {
+        self.sent(sent);
+    }
+
+    fn sent(&mut self, sent: u64) {
+        let sent = usize::try_from(sent).unwrap_or(usize::MAX);
+        self.account.sent = self.account.sent.saturating_add(sent);
     }
 }
 

@@ -8,9 +8,12 @@ mod arrival;
 mod door;
 mod frames;
 mod held;
+mod loan;
 mod switch;
 mod tap;
+mod tunnel;
 mod waits;
+mod way;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -32,6 +35,8 @@ use tokio::time::Instant;
 pub(crate) use self::door::{Door, OpenConnections};
 use self::frames::close_frame;
 use self::switch::{Left, Switch};
+use self::tunnel::{Begun, Prospect};
+pub(crate) use self::tunnel::{is_taken_over, leave, lend};
 use self::waits::{Ended, Waits, until_cut};
 use crate::identity::{self, LiveStream};
 use crate::metrics::Metrics;
@@ -67,6 +72,8 @@ struct Connection {
     switch: Arc<Switch>,
     /// For its next exchange.
     waits: Cell<Option<Box<Waits>>>,
+    /// A WebSocket that was taken over from the exchange that has just ended.
+    begun: Cell<Option<Box<Begun>>>,
 }
 
 #[derive(Default)]
@@ -77,6 +84,8 @@ struct Slot {
     tied: bool,
     /// When the last piece of a request body came that is not complete yet.
     receiving: Option<Instant>,
+    /// The WebSocket that was asked for.
+    websocket: Option<Box<Prospect>>,
 }
 
 /// Says that the head has been read: from now on the deadline for heads does not apply.
@@ -217,12 +226,17 @@ impl HttpServerApp for Exchanges {
         let work = HANGS_ON.scope(RefCell::default(), async {
             let exchange = pin!(self.proxy.process_new_http(session, shutdown));
             match until_cut(exchange, &mut waits, head, self.limits.body, switch.as_deref()).await {
-                Ended::Naturally(stream) => Ended::Naturally(stream),
+                Ended::Naturally(stream) => {
+                    if let Some(begun) = tunnel::begun() {
+                        let _ = CONNECTION.try_with(|connection| connection.begun.set(Some(begun)));
+                    }
+                    Ended::Naturally(stream)
+                }
                 Ended::TooLate => Ended::TooLate,
                 // The exchange is still there: what it has is cleared away when its client has been told.
                 Ended::Cut(()) => {
                     self.metrics.cut.inc();
-                    Ended::Cut(tell(switch.as_deref()).await)
+                    Ended::Cut(tell(switch.as_deref().map_or(Left::Nothing, Switch::take)).await)
                 }
             }
         });
@@ -238,11 +252,7 @@ impl HttpServerApp for Exchanges {
                 stream
             }
             Ended::Cut(goodbye) => {
-                if let Some(goodbye) = goodbye
-                    && tokio::time::timeout(GOODBYE, goodbye).await.is_err()
-                {
-                    tracing::debug!("the client did not close its WebSocket");
-                }
+                hear_out(goodbye).await;
                 None
             }
             Ended::TooLate => None,
@@ -265,25 +275,34 @@ impl HttpServerApp for Exchanges {
 /// Ends what the client sees of an exchange that has been cut. Where many are, what is behind them is cleared away a
 /// moment later: closing a service's connection and writing a line takes longer than the word to the client, and the
 /// last of them would wait for all. Returns what is left to do of a goodbye.
-async fn tell(switch: Option<&Switch>) -> Option<Goodbye> {
-    let goodbye = match (switch.map(Switch::take), why()) {
-        (Some(Left::Speak(stream)), Some(why)) => {
+async fn tell(left: Left) -> Option<Goodbye> {
+    let goodbye = match (left, why()) {
+        (Left::Speak(stream), Some(why)) => {
             let mut goodbye: Goodbye = Box::pin(say_goodbye(stream, why));
             // A few bytes: nearly always they leave at once.
             let said = std::future::poll_fn(|context| Poll::Ready(goodbye.as_mut().poll(context))).await;
             said.is_pending().then_some(goodbye)
         }
-        (Some(Left::Speak(stream) | Left::Close(stream)), _) => {
+        (Left::Speak(stream) | Left::Close(stream), _) => {
             drop(stream);
             None
         }
-        (Some(Left::Nothing) | None, _) => return None,
+        (Left::Nothing, _) => return None,
     };
     let others = u32::try_from(siblings()).unwrap_or(u32::MAX);
     if others > MANY {
         tokio::time::sleep(AFTER_EACH.saturating_mul(others).min(AFTERWARDS)).await;
     }
     goodbye
+}
+
+/// Waits for a client to have heard the last words.
+async fn hear_out(goodbye: Option<Goodbye>) {
+    if let Some(goodbye) = goodbye
+        && tokio::time::timeout(GOODBYE, goodbye).await.is_err()
+    {
+        tracing::debug!("the client did not close its WebSocket");
+    }
 }
 
 /// Tells a WebSocket's client why it ends (RFC 6455 §7.1.2), and waits for it to have heard: a connection that is closed

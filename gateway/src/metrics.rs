@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     pub(crate) connections_refused: IntCounter,
     /// Live requests that were cut because their session ended.
     pub(crate) cut: IntCounter,
+    /// WebSockets that go on without the exchange that began them.
+    pub(crate) tunnels: IntGauge,
     /// What has no service of its own: our doors, and requests that found none.
     pub(crate) doors: RouteMetrics,
 }
@@ -92,6 +94,7 @@ impl Metrics {
                 "hivematrix_cut_total",
                 "Live requests cut because their session ended",
             )?,
+            tunnels: tunnels()?,
             doors,
             requests,
             seconds,
@@ -100,7 +103,7 @@ impl Metrics {
             graced,
             registry,
         };
-        let all: [Box<dyn Collector>; 11] = [
+        let all: [Box<dyn Collector>; 12] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.seconds.clone()),
             Box::new(metrics.sent.clone()),
@@ -112,6 +115,7 @@ impl Metrics {
             Box::new(metrics.connections.clone()),
             Box::new(metrics.connections_refused.clone()),
             Box::new(metrics.cut.clone()),
+            Box::new(metrics.tunnels.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector)?;
@@ -166,6 +170,13 @@ impl RouteMetrics {
     pub(crate) fn graced(&self) {
         self.graced.inc();
     }
+}
+
+fn tunnels() -> prometheus::Result<IntGauge> {
+    IntGauge::new(
+        "hivematrix_tunnels",
+        "WebSockets that go on without the exchange that began them",
+    )
 }
 
 fn graced() -> prometheus::Result<IntCounterVec> {

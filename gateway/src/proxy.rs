@@ -12,7 +12,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::answer;
-use crate::conclude::Account;
+use crate::conclude::{Account, Conclusion, SHUTTING_DOWN};
 use crate::context::{Context, Target};
 use crate::cut;
 use crate::error::Refusal;
@@ -163,12 +163,18 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_peer(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         context: &mut Context,
     ) -> pingora::Result<Box<HttpPeer>> {
-        forward::peer(&self.gateway, context)
+        let mut peer = forward::peer(&self.gateway, context)
             .await
-            .map_err(|refusal| Error::because(ErrorType::ConnectError, "no address", refusal).into_up())
+            .map_err(|refusal| Error::because(ErrorType::ConnectError, "no address", refusal).into_up())?;
+        if context.is_open_ended()
+            && let Some(http1) = session.as_http1()
+        {
+            forward::lend(&mut peer, http1.get_headers_raw_bytes().len(), context);
+        }
+        Ok(peer)
     }
 
     async fn upstream_request_filter(
@@ -239,11 +245,17 @@ impl ProxyHttp for Proxy {
         error: &Error,
         context: &mut Context,
     ) -> FailToProxy {
+        if cut::is_taken_over() {
+            return FailToProxy {
+                error_code: 0,
+                can_reuse_downstream: false,
+            };
+        }
         let refusal = refusal_of(error, context);
         self.put_back(context, &refusal).await;
         if session.response_written().is_some() && session.is_process_shutting_down() {
             // What is still open when the gateway ends is broken off by its end: nobody's fault.
-            context.account.reason = Some("shutting_down");
+            context.account.reason = Some(SHUTTING_DOWN);
             return FailToProxy {
                 error_code: 0,
                 can_reuse_downstream: false,
@@ -271,17 +283,17 @@ impl ProxyHttp for Proxy {
             context.account.status = head.status.as_u16();
         }
         context.account.sent = session.body_bytes_sent();
+        if cut::is_taken_over() {
+            let nothing = Account::open(self.gateway.metrics.clone());
+            let account = std::mem::replace(&mut context.account, nothing);
+            cut::leave(Conclusion::new(account, context.visits.take()));
+            return;
+        }
         let sent = cut::all_sent(context.snapshot.config.timeouts.write).await;
         if !sent && context.account.reason.is_none() {
             context.account.refused(&Refusal::ClientGone);
         }
-        if let Some(visits) = &mut context.visits {
-            visits.on_end(&hivematrix_plugins::End {
-                status: http::StatusCode::from_u16(context.account.status).ok(),
-                elapsed: context.account.began.elapsed(),
-                bytes_sent: context.account.sent as u64,
-            });
-        }
+        context.account.end(context.visits.as_mut());
     }
 
     fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::switch::Switch;
-use super::{CONNECTION, Exchanges};
+use super::{CONNECTION, Exchanges, tunnel};
 
 /// Bytes that are read at once. The head of nearly every request is shorter.
 const AT_ONCE: usize = 4096;
@@ -56,6 +56,11 @@ pub(super) async fn serve(
         }
         let reused = exchanges.process_new_http(session, shutdown).await;
         next = reused.map(ReusedHttpStream::consume);
+    }
+    let begun = CONNECTION.try_with(|connection| connection.begun.take());
+    if let Some(begun) = begun.ok().flatten() {
+        // By itself: most connections never come here.
+        Box::pin(tunnel::run(begun, exchanges, shutdown)).await;
     }
 }
 

@@ -104,6 +104,7 @@ async fn converse(exchanges: &Arc<Exchanges>, stream: Stream, shutdown: &Shutdow
         fresh: Cell::new(true),
         switch: switch.clone(),
         waits: Cell::default(),
+        begun: Cell::default(),
     };
     let mut stream: Stream = Box::new(tap);
     if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {

@@ -17,6 +17,8 @@ const LONGEST_REASON: usize = 123;
 pub(super) struct Frames {
     at: At,
     closed: bool,
+    /// Bytes that came after the head.
+    after: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,22 @@ impl Frames {
         Self {
             at: At::Head(0),
             closed: false,
+            after: 0,
         }
+    }
+
+    /// Between two frames, somewhere in the stream.
+    pub(super) const fn between() -> Self {
+        Self {
+            at: At::BETWEEN,
+            closed: false,
+            after: 0,
+        }
+    }
+
+    /// How many bytes have passed since the end of the head.
+    pub(super) fn after_head(&self) -> u64 {
+        self.after
     }
 
     /// Whether the last byte was the last of a frame, or of the head.
@@ -58,7 +75,12 @@ impl Frames {
     /// Takes note of bytes that were sent.
     pub(super) fn pass(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            bytes = bytes.get(self.step(bytes)..).unwrap_or_default();
+            let in_head = matches!(self.at, At::Head(_));
+            let taken = self.step(bytes);
+            if !in_head {
+                self.after += taken as u64;
+            }
+            bytes = bytes.get(taken..).unwrap_or_default();
         }
     }
 

@@ -24,6 +24,9 @@ pub(super) const COUNTING: u8 = 3;
 /// The frame that is being sent may be completed; nothing else passes, in either direction.
 pub(super) const ENDING: u8 = 4;
 
+/// The stream was handed on to who goes on with the WebSocket: for the exchange, its client has closed.
+pub(super) const GONE: u8 = 5;
+
 /// What the exchange on a connection and the connection's stream know of each other. One task uses both, so that nobody
 /// ever waits for the lock.
 pub(super) struct Switch {
@@ -45,6 +48,10 @@ pub(super) struct Behind {
     pub(super) held: Held,
     /// Bytes that were read before there was an exchange.
     pub(super) kept: Vec<u8>,
+    /// How many bytes the exchange has read.
+    pub(super) read: u64,
+    /// How many bytes a WebSocket's client was sent after the head.
+    pub(super) sent: u64,
 }
 
 /// Not what was kept or held: it may be a secret.
@@ -78,6 +85,8 @@ impl Switch {
                 stream: Some(stream),
                 held: Held::default(),
                 kept: Vec::new(),
+                read: 0,
+                sent: 0,
             }),
         }
     }
@@ -103,7 +112,9 @@ impl Switch {
     /// Bytes that came before there was an exchange: it reads them first.
     pub(super) fn keep(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.lock().kept.extend_from_slice(bytes);
+            let mut behind = self.lock();
+            behind.kept.extend_from_slice(bytes);
+            behind.read = 0;
         }
     }
 
@@ -111,6 +122,29 @@ impl Switch {
     pub(super) fn count(&self) {
         self.between.store(false, Relaxed);
         self.mode.store(COUNTING, Relaxed);
+    }
+
+    /// Whether a WebSocket is running.
+    pub(super) fn is_counting(&self) -> bool {
+        self.mode.load(Relaxed) == COUNTING
+    }
+
+    /// How many bytes a WebSocket's client has sent after a head of this length, and was sent after the answer's; `None` if
+    /// none is running, or its service is in the middle of a frame or has said goodbye.
+    pub(super) fn passed(&self, head: u64) -> Option<(u64, u64)> {
+        let steady = self.is_counting() && self.is_between() && !self.closed.load(Relaxed);
+        if !steady || self.holds() {
+            return None;
+        }
+        let behind = self.lock();
+        Some((behind.read.checked_sub(head)?, behind.sent))
+    }
+
+    /// Hands the stream on to who goes on with the WebSocket. For the exchange, the client has closed.
+    pub(super) fn hand_on(&self) -> Option<Stream> {
+        let stream = self.lock().stream.take()?;
+        self.mode.store(GONE, Relaxed);
+        Some(stream)
     }
 
     /// The exchange is to end. False if no WebSocket is running on it: then there is nothing to wait for.

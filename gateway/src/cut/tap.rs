@@ -22,7 +22,7 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
-use super::switch::{ENDING, GATHERING, LASTING, PASSING, Switch};
+use super::switch::{ENDING, GATHERING, GONE, LASTING, PASSING, Switch};
 
 /// How long a client may take for the end of an answer after which its connection is closed.
 const LAST_PIECE: Duration = Duration::from_secs(10);
@@ -95,6 +95,7 @@ impl Tap {
         self.frames.pass(bytes);
         self.switch.between.store(self.frames.is_between(), Relaxed);
         self.switch.closed.store(self.frames.is_closed(), Relaxed);
+        self.switch.lock().sent = self.frames.after_head();
     }
 }
 
@@ -152,14 +153,21 @@ impl AsyncWrite for Tap {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.switch.mode.load(Relaxed) == GATHERING && self.switch.holds() {
-            self.switch.lock().held.flush();
-            return Poll::Ready(Ok(()));
+        match self.switch.mode.load(Relaxed) {
+            GATHERING if self.switch.holds() => {
+                self.switch.lock().held.flush();
+                return Poll::Ready(Ok(()));
+            }
+            GONE => return Poll::Ready(Ok(())),
+            _ => {}
         }
         self.on(context, |stream, context| stream.poll_flush(context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.switch.mode.load(Relaxed) == GONE {
+            return Poll::Ready(Ok(()));
+        }
         self.on(context, |stream, context| stream.poll_shutdown(context))
     }
 }
@@ -170,8 +178,10 @@ impl AsyncRead for Tap {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.switch.mode.load(Relaxed) == ENDING {
-            return Poll::Pending;
+        match self.switch.mode.load(Relaxed) {
+            ENDING => return Poll::Pending,
+            GONE => return Poll::Ready(Ok(())),
+            _ => {}
         }
         let behind = &mut *self.switch.lock();
         if !behind.kept.is_empty() {
@@ -182,12 +192,16 @@ impl AsyncRead for Tap {
             } else {
                 behind.kept.drain(..now);
             }
+            behind.read += now as u64;
             return Poll::Ready(Ok(()));
         }
-        match &mut behind.stream {
-            Some(stream) => Pin::new(stream).poll_read(context, buffer),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
+        let Some(stream) = &mut behind.stream else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let before = buffer.filled().len();
+        ready!(Pin::new(stream).poll_read(context, buffer))?;
+        behind.read += (buffer.filled().len() - before) as u64;
+        Poll::Ready(Ok(()))
     }
 }
 

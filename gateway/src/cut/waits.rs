@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::HANGS_ON;
 use super::switch::Switch;
+use super::{HANGS_ON, tunnel};
 use crate::identity::{self, LiveStream};
 
 /// How long a frame that a backend has begun may take to be completed before its WebSocket is cut without a word.
@@ -41,12 +41,22 @@ impl Waits {
         self.late.as_mut().poll(context)
     }
 
+    /// The deadline that there is.
+    pub(super) fn deadline(&self) -> Instant {
+        self.late.deadline()
+    }
+
+    /// From now on a frame that was begun has some time to be completed.
+    pub(super) fn allow_for_frame(&mut self) {
+        self.until(Instant::now() + UNFINISHED);
+    }
+
     /// One look at an atomic.
     fn has_ended(&self) -> bool {
         self.end.as_ref().is_some_and(identity::End::has_come)
     }
 
-    fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.end {
             Some(end) => end.poll_ended(context),
             None => Poll::Pending,
@@ -58,12 +68,12 @@ impl Waits {
         let Some(switch) = switch.filter(|switch| switch.end()) else {
             return true;
         };
-        self.until(Instant::now() + UNFINISHED);
+        self.allow_for_frame();
         switch.is_between()
     }
 
     /// Waits for the end of this stream's session from here on.
-    fn hang_on(&mut self, live: &LiveStream) {
+    pub(super) fn hang_on(&mut self, live: &LiveStream) {
         if !self.end.as_ref().is_some_and(|end| end.is_of(live)) {
             self.end = Some(live.end());
         }
@@ -81,7 +91,7 @@ pub(super) enum Ended<T, C = ()> {
 }
 
 /// Polls the exchange; once it has tied itself to a session, polls the session's end as well. A WebSocket may then
-/// complete the frame that it is in the middle of. `head`: how long from now on the rest of the head may take; `None`
+/// complete the frame that it is in the middle of. A WebSocket that can be taken over ends here, for the exchange. `head`: how long from now on the rest of the head may take; `None`
 /// leaves the deadline that there is.
 pub(super) async fn until_cut<T>(
     mut exchange: Pin<&mut impl Future<Output = T>>,
@@ -92,7 +102,11 @@ pub(super) async fn until_cut<T>(
 ) -> Ended<T> {
     let mut hanging = false;
     let mut ending = false;
+    let mut over = false;
     std::future::poll_fn(move |context| {
+        if over {
+            return exchange.as_mut().poll(context).map(Ended::Naturally);
+        }
         // Looked at first: where many end at once, the last waits for what is done to all others.
         if !ending && hanging && waits.has_ended() {
             ending = true;
@@ -104,6 +118,10 @@ pub(super) async fn until_cut<T>(
             return Poll::Ready(Ended::Naturally(value));
         }
         if let Some(switch) = switch {
+            if !ending && switch.is_counting() && tunnel::take_over(switch) {
+                over = true;
+                return exchange.as_mut().poll(context).map(Ended::Naturally);
+            }
             switch.poll_send_due(context);
         }
         let (arrived, receiving) = HANGS_ON.with(|slot| {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use pingora::{Error, ErrorType};
 
 use crate::config::ServiceTimeouts;
 use crate::context::{Context, Life, Target};
+use crate::cut;
 use crate::error::Refusal;
 use crate::gateway::Gateway;
 use crate::headers::{
@@ -69,6 +71,23 @@ pub(crate) async fn peer(gateway: &Gateway, context: &Context) -> Result<Box<Htt
     peer.options.write_timeout = Some(config.timeouts.write);
     peer.options.idle_timeout = Some(config.timeouts.upstream_pool_idle);
     Ok(peer)
+}
+
+/// Lets a WebSocket go on without its exchange, once it has begun; `head` is how long its request's head is. Behind TLS
+/// the exchange has the keys, and stays.
+pub(crate) fn lend(peer: &mut HttpPeer, head: usize, context: &Context) {
+    /// A WebSocket's connection is its own: it is found under no other key, and kept for nobody.
+    static KEYS: AtomicU64 = AtomicU64::new(1);
+    let Some(route) = context.route() else { return };
+    let (upstream, timeouts) = (&route.backend.upstream, &route.service.timeouts);
+    if upstream.tls || upstream.http2 {
+        return;
+    }
+    peer.options.custom_l4 = cut::lend(head, timeouts.connect, timeouts.stream_idle);
+    if peer.options.custom_l4.is_some() {
+        peer.group_key = KEYS.fetch_add(1, Relaxed);
+        peer.options.idle_timeout = Some(Duration::ZERO);
+    }
 }
 
 /// Writes the head that the backend gets (platform README §10).
