@@ -1,7 +1,7 @@
 //! What an administrator does to people and their sessions, under the paths of Keycloak's Admin API: for tests, and to
 //! see what a gateway makes of it.
 //!
-//! Responsible for: ending sessions, disabling people, changing their groups. Not responsible for: anything that lasts
+//! Responsible for: ending sessions, disabling people, changing their groups and passwords. Not responsible for: anything that lasts
 //! longer than this process. Callers prove themselves as one of the clients.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use hivematrix_platform::unix_now;
 use http::{HeaderMap, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -23,6 +24,12 @@ use super::{Idp, people};
 pub(super) struct Change {
     enabled: Option<bool>,
     groups: Option<Vec<String>>,
+}
+
+/// A new password; what else Keycloak would take is not known here.
+#[derive(Debug, Deserialize)]
+pub(super) struct Password {
+    value: SecretString,
 }
 
 /// `POST /users/{sub}/logout`: all sessions of a person end. Answers when applications have been told.
@@ -72,15 +79,37 @@ pub(super) async fn change(
     if let Some(refused) = refused(&idp, &headers) {
         return refused;
     }
-    let changed = idp.people.change(&sub, |person| {
+    changed(idp.people.change(&sub, |person| {
         if let Some(enabled) = change.enabled {
             person.enabled = enabled;
         }
         if let Some(groups) = change.groups {
             person.groups = people::without_slash(&groups);
         }
-    });
-    if changed {
+    }))
+}
+
+/// `PUT /users/{sub}/reset-password`: a person has another password. Their sessions go on, and nobody is told.
+pub(super) async fn reset_password(
+    State(idp): State<Arc<Idp>>,
+    Path(sub): Path<String>,
+    headers: HeaderMap,
+    Json(password): Json<Password>,
+) -> Response {
+    if let Some(refused) = refused(&idp, &headers) {
+        return refused;
+    }
+    if password.value.expose_secret().is_empty() {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    changed(
+        idp.people
+            .change(&sub, |person| person.set_password(password.value)),
+    )
+}
+
+fn changed(somebody: bool) -> Response {
+    if somebody {
         StatusCode::NO_CONTENT.into_response()
     } else {
         StatusCode::NOT_FOUND.into_response()

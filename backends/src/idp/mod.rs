@@ -6,6 +6,7 @@
 //! README §11), so that the gateway, Core and Codex need not know which of the two they talk to. Not responsible for:
 //! production. Users come from settings, everything is kept in memory, and only callers on this machine are answered.
 
+mod account;
 mod address;
 mod admin;
 mod authorize;
@@ -107,10 +108,12 @@ pub fn router(settings: IdpSettings) -> Result<Router, IdpError> {
     let realm = Router::new()
         .nest("/protocol/openid-connect", protocol)
         .route("/login-actions/authenticate", post(login::authenticate))
+        .route("/account/credentials", get(account::credentials))
         .route("/.well-known/openid-configuration", get(discovery::configuration));
     let admin = Router::new()
         .route("/users/{sub}", put(admin::change))
         .route("/users/{sub}/logout", post(admin::sign_out))
+        .route("/users/{sub}/reset-password", put(admin::reset_password))
         .route("/sessions/{sid}", delete(admin::end));
     let router = Router::new()
         .nest(address::REALM, realm)

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -23,7 +24,17 @@ pub(super) struct Person {
     pub(super) groups: Vec<String>,
     /// Who is not can't sign in, and their tokens are refreshed no more.
     pub(super) enabled: bool,
+    /// When the password was set, in Unix milliseconds.
+    pub(super) password_set_at: u64,
     password: SecretString,
+}
+
+impl Person {
+    /// Gives the person another password; what was begun with the old one goes on, as with Keycloak.
+    pub(super) fn set_password(&mut self, password: SecretString) {
+        self.password = password;
+        self.password_set_at = now_in_milliseconds();
+    }
 }
 
 /// Everybody who can sign in, by username and by e-mail address.
@@ -48,6 +59,7 @@ impl People {
                 name: user.name,
                 groups: without_slash(&user.groups),
                 enabled: true,
+                password_set_at: now_in_milliseconds(),
                 password: user.password,
                 email: user.email,
             });
@@ -108,6 +120,11 @@ pub(super) fn without_slash(groups: &[String]) -> Vec<String> {
 /// A login as it is compared.
 pub(super) fn normal(login: &str) -> String {
     login.trim().to_lowercase()
+}
+
+fn now_in_milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An identifier in the form of Keycloak's.

@@ -46,7 +46,8 @@ pub(super) async fn userinfo(State(idp): State<Arc<Idp>>, headers: HeaderMap) ->
 }
 
 impl Idp {
-    fn holder(&self, headers: &HeaderMap) -> Option<Arc<Person>> {
+    /// The person who holds the access token of a request, while their session lives.
+    pub(super) fn holder(&self, headers: &HeaderMap) -> Option<Arc<Person>> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return None;

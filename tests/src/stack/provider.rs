@@ -40,6 +40,17 @@ impl Stack {
         assert_eq!(answer, 204, "the provider changes {sub}");
     }
 
+    /// An administrator gives a person another password at the provider, which tells nobody.
+    ///
+    /// # Panics
+    /// If the provider does not.
+    pub async fn reset_password_at_provider(&self, sub: &str, password: &str) {
+        let path = format!("users/{sub}/reset-password");
+        let body = json!({ "type": "password", "value": password, "temporary": false });
+        let answer = self.administer(http::Method::PUT, &path, Some(&body)).await;
+        assert_eq!(answer, 204, "the provider gives {sub} another password");
+    }
+
     async fn administer(&self, method: http::Method, path: &str, body: Option<&Value>) -> u16 {
         let url = self
             .provider()

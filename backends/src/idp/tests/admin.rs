@@ -85,6 +85,47 @@ async fn who_is_disabled_gets_no_tokens_any_more_and_other_groups_show_in_the_ne
 }
 
 #[tokio::test]
+async fn another_password_ends_nothing_and_shows_in_when_it_was_set() {
+    let world = World::start().await;
+    let (_browser, tokens) = world.tokens().await;
+    let set_at = async |tokens: &Value| {
+        let credentials = world.http.get(world.realm("/account/credentials?type=password"));
+        let token = tokens["access_token"].as_str().unwrap();
+        let (status, said) = answer(credentials.bearer_auth(token)).await;
+        assert_eq!(
+            (status, &said[0]["type"]),
+            (200, &Value::from("password")),
+            "{said}"
+        );
+        said[0]["userCredentialMetadatas"][0]["credential"]["createdDate"]
+            .as_u64()
+            .unwrap()
+    };
+    let before = set_at(&tokens).await;
+    let sub = claims(&tokens["id_token"])["sub"].as_str().unwrap().to_owned();
+    let path = format!("users/{sub}/reset-password");
+    for (path, password, status) in [
+        (path.as_str(), "", 400),
+        ("users/nobody/reset-password", "another", 404),
+        (path.as_str(), "another", 204),
+    ] {
+        let body = serde_json::json!({ "type": "password", "value": password, "temporary": false });
+        let done = administer(&world, http::Method::PUT, path, Some(body)).await;
+        assert_eq!(done.0, status, "{path} {password:?}");
+    }
+    let (status, fresh) = refresh(&world, &tokens).await;
+    assert_eq!(status, 200, "{fresh}");
+    assert!(set_at(&fresh).await > before);
+    for (password, status) in [("admin-password", 403), ("another", 303)] {
+        let browser = Browser::new(&world);
+        let login = browser.submit(&request(&[]), "admin", password).await;
+        assert_eq!(login.status().as_u16(), status, "{password}");
+    }
+    let nobody = world.http.get(world.realm("/account/credentials"));
+    assert_eq!(nobody.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn an_application_is_told_by_a_logout_token_whose_session_has_ended() {
     type Told = Arc<Mutex<Vec<String>>>;
     async fn hear(
