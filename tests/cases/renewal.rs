@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hivematrix_gateway::config::Renewal;
 use hivematrix_platform::{SessionId, unix_now};
-use hivematrix_tests::{Builder, Client, Part, Script, Stack, claims, eventually, takes_at_most};
+use hivematrix_tests::{Builder, Client, LogLine, Part, Script, Stack, claims, eventually, takes_at_most};
 use serde_json::json;
 
 const SESSION: &str = "__Host-hivematrix";
@@ -122,6 +122,78 @@ async fn a_user_who_was_disabled_is_found_out_at_the_next_renewal() {
     assert!(record.is_none_or(|record| record.revoked), "everywhere");
 }
 
+/// What the log says of sessions that have ended because of another password.
+fn changed(stack: &Stack) -> Vec<LogLine> {
+    let mut lines = stack.logs.all();
+    lines.retain(|line| line.field("reason") == "password_changed");
+    lines
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_is_found_out_at_the_next_renewal_and_the_old_one_opens_nothing() {
+    let stack = often().start().await;
+    stack.echo.on("/socket", Script::websocket());
+    let client = stack.signed_in("technician").await;
+    let other = stack.signed_in("client").await;
+    let (session, first) = (stack.session_of(&client).await, stack.token_of(&client).await);
+    renewed(&stack, &client, &first).await;
+    let mut socket = stack
+        .websocket(&client, "/echo/socket")
+        .await
+        .expect("a WebSocket");
+    socket.says("hello").await;
+    // Nobody can tell a password that is set in the seconds of a login from the one that it was begun with.
+    let issued = claims(&first)["iat"].as_u64().expect("an iat");
+    let later = async || (unix_now() > issued + 3).then_some(());
+    eventually("the login is a while ago", later).await;
+    assert_eq!(stack.session_of(&client).await, session, "until then it goes on");
+
+    let sub = stack.subject_of(&client).await;
+    stack.reset_password_at_provider(&sub, "another").await;
+    let end = takes_at_most(A_WHILE, "the WebSocket ends", socket.ended()).await;
+    assert_eq!(end, Some((1008, "session revoked".to_owned())));
+    assert_eq!(client.fetch("/plain/x").await.status, 401);
+    let record = stack.record_of(&session).await;
+    assert!(record.is_none_or(|record| record.revoked), "everywhere");
+    let said = eventually("the log says why", async || changed(&stack).pop()).await;
+    assert_eq!(
+        (said.field("user"), said.field("complete")),
+        (sub.as_str(), "true")
+    );
+    assert_eq!(changed(&stack).len(), 1, "one session, one line");
+
+    // The provider has forgotten the browser too: it asks, and the old password is not the answer.
+    let page = client.login_to("technician", "/echo/page").await;
+    assert!(page.url.path().starts_with("/keycloak/"), "{page:?}");
+    let form = client.navigate("/echo/page").await;
+    let page = client
+        .submit(&form, &[("username", "technician"), ("password", "another")])
+        .await;
+    assert_eq!((page.status, page.url.path()), (200, "/echo/page"));
+    let new = stack.token_of(&client).await;
+    renewed(&stack, &client, &new).await;
+    assert_eq!(other.fetch("/plain/x").await.status, 200, "and others go on");
+}
+
+#[tokio::test]
+async fn where_nobody_asks_about_passwords_a_session_outlives_its_password() {
+    let stack = often()
+        .configure(|config| config.provider.recheck_passwords = false)
+        .start()
+        .await;
+    let client = stack.signed_in("client").await;
+    let mut token = stack.token_of(&client).await;
+    token = renewed(&stack, &client, &token).await;
+    stack
+        .reset_password_at_provider(&stack.subject_of(&client).await, "another")
+        .await;
+    let set = unix_now();
+    while unix_now() <= set + 5 {
+        token = renewed(&stack, &client, &token).await;
+    }
+    assert_eq!(client.fetch("/plain/x").await.status, 200);
+}
+
 #[tokio::test]
 async fn an_outage_of_the_provider_or_of_core_ends_no_session() {
     let stack = often().impatient().start().await;
@@ -208,6 +280,26 @@ async fn behind_a_core_that_does_not_renew_sessions_are_exchanged_and_streams_li
     // Should it have been exchanged at this very moment, the end comes with that of the one before.
     let end = takes_at_most(A_WHILE, "the WebSocket ends", socket.ended()).await;
     assert_eq!(end, Some((1008, "session revoked".to_owned())));
+}
+
+#[tokio::test]
+async fn a_session_that_is_exchanged_ends_with_its_password_too() {
+    let stack = often()
+        .configure(|config| config.sessions.renewal = Renewal::Exchange)
+        .start()
+        .await;
+    let client = stack.signed_in("client").await;
+    let issued = claims(&stack.token_of(&client).await)["iat"]
+        .as_u64()
+        .expect("an iat");
+    let later = async || (unix_now() > issued + 3).then_some(());
+    eventually("the login is a while ago", later).await;
+    stack
+        .reset_password_at_provider(&stack.subject_of(&client).await, "another")
+        .await;
+    let ended = async || (client.fetch("/plain/x").await.status == 401).then_some(());
+    eventually("the session has ended", ended).await;
+    eventually("the log says why", async || changed(&stack).pop()).await;
 }
 
 #[tokio::test]

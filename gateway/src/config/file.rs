@@ -154,6 +154,7 @@ as_written! {
         client_id: Written<String>,
         client_secret: Written<Secret>,
         scopes: Vec<Written<String>>,
+        recheck_passwords: Written<bool>,
     }
 }
 

@@ -115,6 +115,9 @@ pub struct Provider {
     pub client_secret: SecretString,
     /// What is asked for. Default `openid email profile`.
     pub scopes: Vec<String>,
+    /// Ask Keycloak at each renewal when the person's password was set, and end a session that was begun with an earlier one.
+    /// Without effect with an `issuer`: no other provider says. Default yes.
+    pub recheck_passwords: bool,
 }
 
 impl Provider {
@@ -130,6 +133,7 @@ impl Provider {
             client_id: DEFAULT_CLIENT_ID.to_owned(),
             client_secret,
             scopes: default_scopes(),
+            recheck_passwords: true,
         }
     }
 
@@ -144,6 +148,7 @@ impl Provider {
             issuer: Some(issuer.to_owned()),
             public_path: url.path().trim_end_matches('/').to_owned(),
             identity_origin: Some(origin),
+            recheck_passwords: false,
             ..Self::new(url, client_secret)
         })
     }
@@ -294,6 +299,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
             client_id,
             client_secret,
             scopes,
+            recheck_passwords,
         } = config.provider.clone();
         let secret = client_secret.expose_secret().to_owned();
         (
@@ -304,7 +310,7 @@ pub(super) fn differences(old: &super::Config, new: &super::Config) -> Vec<(&'st
             realm,
             client_id,
             secret,
-            scopes,
+            (scopes, recheck_passwords),
         )
     };
     let core = |config: &super::Config| {

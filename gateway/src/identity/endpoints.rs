@@ -88,6 +88,12 @@ impl Endpoints {
         (!self.is_discovered()).then(|| self.backend("logout"))
     }
 
+    /// Where Keycloak tells people about their own credentials; `None` if it is no Keycloak, or not to be asked.
+    pub(super) fn credentials(&self) -> Option<String> {
+        (self.settings.recheck_passwords && !self.is_discovered())
+            .then(|| format!("{}/account/credentials?type=password", self.realm()))
+    }
+
     /// Where its keys are.
     pub(super) fn keys(&self) -> String {
         match self.discovered() {
@@ -109,11 +115,13 @@ impl Endpoints {
 
     /// One of Keycloak's endpoints, for the gateway.
     fn backend(&self, name: &str) -> String {
+        format!("{}/protocol/openid-connect/{name}", self.realm())
+    }
+
+    /// Keycloak's realm, for the gateway.
+    fn realm(&self) -> String {
         let base = self.settings.backend_url.as_str().trim_end_matches('/');
-        format!(
-            "{base}/realms/{}/protocol/openid-connect/{name}",
-            self.settings.realm
-        )
+        format!("{base}/realms/{}", self.settings.realm)
     }
 
     /// Where it sends the browser back to after the login.
@@ -207,6 +215,19 @@ mod tests {
             ("https", "hive.example", "443")
         );
         assert_eq!(forwarded.prefix, "/keycloak");
+    }
+
+    #[test]
+    fn credentials_are_asked_about_at_a_keycloak_only_and_only_if_that_is_wanted() {
+        let mut asks = endpoints(None, "/keycloak");
+        assert_eq!(
+            asks.credentials().unwrap(),
+            "http://127.0.0.1:8080/realms/hivematrix/account/credentials?type=password"
+        );
+        asks.settings.recheck_passwords = false;
+        assert_eq!(asks.credentials(), None);
+        let other = Provider::discovered("https://id.example.com", "secret".to_owned().into()).unwrap();
+        assert_eq!(Endpoints::new(other).credentials(), None);
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod logout_token;
 mod marks;
 mod notice;
 mod oidc;
+mod password;
 mod presence;
 mod provider_end;
 mod provider_keys;

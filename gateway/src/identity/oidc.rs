@@ -82,7 +82,7 @@ pub(super) struct Verified {
     pub(super) sub: String,
     sid: Option<String>,
     issued_at: u64,
-    auth_time: Option<u64>,
+    pub(super) auth_time: Option<u64>,
 }
 
 impl Oidc {

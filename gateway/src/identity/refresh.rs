@@ -18,6 +18,9 @@ pub(super) struct Refreshed {
     pub(super) refresh_token: Option<String>,
     /// A newer ID token, verified, where there is one.
     pub(super) id_token: Option<String>,
+    /// When the person proved who they are, in Unix seconds, if that ID token says so: later than at the login if they were
+    /// asked again in the same browser.
+    pub(super) auth_time: Option<u64>,
 }
 
 /// Why the provider gave nothing.
@@ -63,17 +66,20 @@ impl Oidc {
             Err(error) => return Err(refusal_of_exchange(error).into()),
         };
         let access_token = answer.access_token();
+        let mut auth_time = None;
         if let Some(id_token) = answer.id_token() {
             // It need not repeat the nonce (OpenID Connect Core §12.2); everything else holds as at the login.
             let verified = self.verify(origin, id_token, access_token, None).await?;
             if verified.sub != sub {
                 return Err(invalid("it is about somebody else").into());
             }
+            auth_time = verified.auth_time;
         }
         Ok(Refreshed {
             access_token: access_token.secret().clone(),
             refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
             id_token: answer.id_token().map(ToString::to_string),
+            auth_time,
         })
     }
 }

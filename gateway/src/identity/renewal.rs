@@ -2,7 +2,7 @@
 //!
 //! Responsible for: when a session is due, that one gateway of all asks for it, and what becomes of it: renewed with a
 //! new token, ended because the provider says so, or left as it is because nobody can tell. Not responsible for how
-//! the provider is asked (see `refresh`), nor for Core's part (see `renewed_token`).
+//! the provider is asked (see `refresh`, `password`), nor for Core's part (see `renewed_token`).
 //!
 //! Nothing of this stands in a request's way while its session was looked at recently: that is one comparison.
 
@@ -20,6 +20,7 @@ use super::caller::{Identity, Refused};
 use super::flight::Flights;
 use super::live::Ended;
 use super::oidc::Oidc;
+use super::password::Questions;
 use super::record::{GatewaySession, RecordError, Records};
 use super::refresh::{RefreshError, Refreshed};
 use super::user_sessions::UserSessions;
@@ -95,6 +96,7 @@ pub struct Renewal {
     at_once: Semaphore,
     /// Unix seconds until which Core need not be asked.
     pub(super) unsupported_until: AtomicU64,
+    pub(super) questions: Questions,
     _stop: DropGuard,
 }
 
@@ -145,6 +147,7 @@ impl Renewal {
             paused: Cache::new(PAUSED),
             at_once: Semaphore::new(AT_ONCE),
             unsupported_until: AtomicU64::new(0),
+            questions: Questions::default(),
             _stop: stop.clone().drop_guard(),
         });
         if settings.how != How::Off {
@@ -289,6 +292,7 @@ impl Renewal {
             access_token,
             refresh_token,
             id_token,
+            auth_time,
         } = tokens;
         let kept = records.change(&key, sealed, None, |session| {
             session.refresh_token = refresh_token.clone().or(session.refresh_token.take());
@@ -297,6 +301,13 @@ impl Renewal {
         let Some((sealed, session)) = kept.await? else {
             return Ok(Outcome::Over);
         };
+        if self
+            .has_newer_password(&origin, &access_token, session.auth_time.max(auth_time))
+            .await
+        {
+            self.end_for_newer_password(handle, &origin, &session).await;
+            return Ok(Outcome::Over);
+        }
         let own = Own { key, sealed, session };
         self.at_core(own, &access_token, now, until).await
     }

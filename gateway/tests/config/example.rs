@@ -160,6 +160,7 @@ fn the_example_with_every_key_in_it_loads_and_its_defaults_are_the_defaults() {
         (full.provider.realm, full.provider.scopes),
         (plain.provider.realm, plain.provider.scopes)
     );
+    assert_eq!(full.provider.recheck_passwords, plain.provider.recheck_passwords);
     assert_eq!(full.sessions.lifetime, plain.sessions.lifetime);
     assert_eq!(full.sessions.cache_entries, plain.sessions.cache_entries);
     assert!(!full.sessions.strict && !full.sessions.legacy_bearer);

@@ -117,7 +117,13 @@ fn a_provider_that_is_named_by_its_issuer_needs_nothing_else_and_uses_nothing_el
         provider.identity_origin.as_ref().unwrap().to_string(),
         "https://id.example.com"
     );
-    let more = format!("{issuer}\nrealm = \"other\"\nbackend_url = \"http://localhost:8080\"");
+    assert!(
+        !provider.recheck_passwords,
+        "only a Keycloak behind the gateway says"
+    );
+    let more = format!(
+        "{issuer}\nrealm = \"other\"\nbackend_url = \"http://localhost:8080\"\nrecheck_passwords = true"
+    );
     let warned = parse(&MINIMAL.replace("[provider]", &more), &environment())
         .unwrap()
         .warnings;
@@ -126,9 +132,12 @@ fn a_provider_that_is_named_by_its_issuer_needs_nothing_else_and_uses_nothing_el
             .iter()
             .filter(|problem| problem.message.starts_with("not used"))
             .count(),
-        2,
+        3,
         "{warned}"
     );
+    let off = format!("{issuer}\nrecheck_passwords = false");
+    let off = parse(&MINIMAL.replace("[provider]", &off), &environment()).unwrap();
+    assert!(off.warnings.is_empty(), "{}", off.warnings);
     let ours = MINIMAL.replace("[provider]", "[provider]\nissuer = \"http://localhost:8000/id\"");
     let refused = parse(&ours, &environment()).unwrap_err().to_string();
     assert!(

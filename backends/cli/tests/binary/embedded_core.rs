@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hivematrix_platform::unix_now;
 use hivematrix_tests::{Client, Redis, eventually, free_port};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ const CLIENT_SECRET: &str = "the client's secret of this case";
 struct World {
     gateway: Process,
     core: String,
+    idp: String,
     ring: PathBuf,
     _others: Vec<Process>,
     _redis: Redis,
@@ -31,9 +33,13 @@ impl World {
         );
         let start = async |arguments: &[&str]| {
             let binary = Binary::new(&[arguments, &["--listen", "127.0.0.1:0"]].concat());
-            binary.env("KEYCLOAK_CLIENT_SECRET", CLIENT_SECRET).ready().await
+            let binary = binary.env("KEYCLOAK_CLIENT_SECRET", CLIENT_SECRET);
+            binary
+                .env("KEYCLOAK_ADMIN_CLIENT_SECRET", CLIENT_SECRET)
+                .ready()
+                .await
         };
-        let idp = start(&["idp", "--origin", &origin]).await;
+        let idp = start(&["idp", "--origin", &origin, "--admin-client-id", "looker"]).await;
         let template = start(&["template", "--core", &core]).await;
         let file = folder.path().join("gateway.toml");
         let text = format!(
@@ -47,6 +53,7 @@ impl World {
             [sessions]
             redis_url = "{redis}"
             sealing_keys = {{ file = "sealing.keys" }}
+            recheck_within = "3s"
             [provider]
             backend_url = "{idp}"
             client_secret = {{ env = "KEYCLOAK_CLIENT_SECRET" }}
@@ -67,6 +74,7 @@ impl World {
         Self {
             gateway,
             core,
+            idp: idp.url.clone(),
             ring: folder.path().join("core-keys.json"),
             _others: vec![idp, template],
             _redis: redis,
@@ -83,6 +91,32 @@ impl World {
         let keys: Value = serde_json::from_slice(&answer.unwrap().bytes().await.unwrap()).unwrap();
         let keys = keys["keys"].as_array().unwrap().iter();
         keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// An administrator of the provider's gives somebody another password.
+    async fn give_password(&self, name: &str, password: &str) {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let json = async |request: reqwest::RequestBuilder| -> Value {
+            let answer = request.send().await.unwrap();
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        };
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "looker"),
+            ("client_secret", CLIENT_SECRET),
+        ];
+        let token = format!("{}/realms/hivematrix/protocol/openid-connect/token", self.idp);
+        let token = json(http.post(token).form(&form)).await;
+        let users = format!("{}/admin/realms/hivematrix/users", self.idp);
+        let token = token["access_token"].as_str().unwrap();
+        let known = json(http.get(&users).bearer_auth(token)).await;
+        let mut known = known.as_array().unwrap().iter();
+        let person = known.find(|user| user["username"] == name).unwrap();
+        let reset = format!("{users}/{}/reset-password", person["id"].as_str().unwrap());
+        let body = serde_json::json!({"type": "password", "value": password});
+        let reset = http.put(reset).basic_auth("core-client", Some(CLIENT_SECRET));
+        let answer = reset.json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 204);
     }
 
     async fn keys(&self, act: &str) -> String {
@@ -115,6 +149,22 @@ async fn a_gateway_with_a_core_of_its_own_signs_people_in_and_out_and_ends_when_
     world.gateway.signal("TERM");
     let (status, _, _) = world.gateway.end().await;
     assert_eq!(status, 0, "{}", world.gateway.stderr());
+}
+
+#[tokio::test]
+async fn a_session_of_a_core_of_its_own_ends_when_its_person_has_another_password() {
+    let world = World::start().await;
+    let client = Client::at(&world.gateway.url, None);
+    client.login_to("technician", "/template/").await;
+    let now = unix_now();
+    let later = async || (unix_now() > now + 3).then_some(());
+    eventually("the login is a while ago", later).await;
+    assert_eq!(client.fetch("/template/").await.status, 200);
+    world.give_password("technician", "another").await;
+    let ended = async || (client.fetch("/template/").await.status == 401).then_some(());
+    eventually("the session has ended", ended).await;
+    let page = client.login_to("technician", "/template/").await;
+    assert!(page.url.path().starts_with("/keycloak/"), "{page:?}");
 }
 
 #[tokio::test]

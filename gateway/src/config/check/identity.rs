@@ -133,6 +133,7 @@ impl Checker<'_> {
             client_id: or(provider.client_id, DEFAULT_CLIENT_ID.to_owned()),
             client_secret: client_secret?,
             scopes: scopes?,
+            recheck_passwords: or(provider.recheck_passwords, true),
         })
     }
 
@@ -149,6 +150,14 @@ impl Checker<'_> {
             provider.identity_origin.as_ref().map(|written| &written.place),
             provider.realm.as_ref().map(|written| &written.place),
         ];
+        if let Some(written) = provider
+            .recheck_passwords
+            .as_ref()
+            .filter(|written| written.value)
+        {
+            let message = "not used: only a Keycloak behind this gateway says when passwords were set";
+            self.report(written.problem(message).warning());
+        }
         for place in unused.into_iter().flatten() {
             let message = "not used: the provider's addresses are discovered from `issuer`";
             self.report(super::Problem::new(place.clone(), message).warning());

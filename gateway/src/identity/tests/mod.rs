@@ -6,6 +6,7 @@ mod grace;
 mod login;
 mod logout;
 mod outside;
+mod password;
 mod provider_logout;
 mod refusals;
 mod site;

@@ -61,6 +61,10 @@ pub(super) struct Outside {
     pub(super) provider_fails: Mutex<bool>,
     pub(super) forwarded: Mutex<Option<String>>,
     pub(super) keys_fetched: AtomicUsize,
+    /// What the provider says of people's credentials; it is silent about them if that is nothing.
+    pub(super) credentials: Mutex<Option<(u16, String)>>,
+    /// The `Authorization` of each who asked.
+    pub(super) credentials_asked: Mutex<Vec<String>>,
     codes: Mutex<HashMap<String, Code>>,
     sessions: Sessions,
     /// The sessions that Core has made.
@@ -86,6 +90,8 @@ impl Outside {
             provider_fails: Mutex::default(),
             forwarded: Mutex::default(),
             keys_fetched: AtomicUsize::new(0),
+            credentials: Mutex::default(),
+            credentials_asked: Mutex::default(),
             codes: Mutex::default(),
             sessions: Sessions::new(store.clone()),
             made: Mutex::default(),
@@ -121,6 +127,7 @@ impl Outside {
         Router::new()
             .route(&format!("{oidc}/token"), post(token))
             .route(&format!("{oidc}/certs"), get(certs))
+            .route("/realms/hivematrix/account/credentials", get(credentials))
             .route("/api/token/exchange", post(exchange))
             .route("/api/token/revoke", post(revoke))
             .with_state(self.clone())
@@ -242,6 +249,19 @@ async fn token(
 async fn certs(State(outside): State<Arc<Outside>>) -> Json<Value> {
     outside.keys_fetched.fetch_add(1, SeqCst);
     Json(json!({ "keys": [outside.key.jwk()] }))
+}
+
+async fn credentials(State(outside): State<Arc<Outside>>, headers: HeaderMap) -> Response {
+    let header = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap());
+    assert_eq!(header("accept"), "application/json");
+    assert_eq!(header("x-forwarded-host"), "hive.example");
+    let asker = header("authorization").to_owned();
+    outside.credentials_asked.lock().unwrap().push(asker);
+    let answer = outside.credentials.lock().unwrap().clone();
+    match answer {
+        Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
+        None => std::future::pending().await,
+    }
 }
 
 /// The claims of a token, unverified.
