@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::admin::{Admin, AdminError};
 use super::object::Wanted;
 use super::report::{Change, Difference, Report};
-use super::{Settings, first_admin, issuer, wanted};
+use super::{Settings, account, first_admin, issuer, wanted};
 
 /// Makes the realm ready.
 ///
@@ -74,6 +74,7 @@ impl<'a> Run<'a> {
         let client = self.client().await?;
         self.mappers(client.as_ref()).await?;
         self.scopes(client.as_ref()).await?;
+        self.account(client.as_ref()).await?;
         for name in wanted::GROUPS {
             self.group(name).await?;
         }
@@ -154,13 +155,14 @@ impl<'a> Run<'a> {
         };
         let realm = self.settings.realm.as_str();
         let has = names(&client["defaultClientScopes"]);
-        if wanted::SCOPES.iter().all(|scope| has.contains(scope)) {
+        let needed = wanted::scopes(self.settings);
+        if needed.iter().all(|scope| has.contains(scope)) {
             return Ok(());
         }
         let known = self.admin.list(&["realms", realm, "client-scopes"], &[]).await?;
         for scope in known
             .iter()
-            .filter(|scope| wanted::SCOPES.iter().any(|wanted| scope["name"] == *wanted))
+            .filter(|scope| needed.iter().any(|wanted| scope["name"] == *wanted))
         {
             let name = scope["name"].as_str().unwrap_or_default();
             if has.contains(&name) {
@@ -186,6 +188,21 @@ impl<'a> Run<'a> {
                 ];
                 self.admin.put(&path, &json!({})).await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn account(&mut self, client: Option<&Value>) -> Result<(), AdminError> {
+        if !self.settings.recheck_passwords {
+            return Ok(());
+        }
+        let Some((change, missing)) = account::change(self.admin, self.settings, client).await? else {
+            return Ok(());
+        };
+        if self.notes(Some(change))
+            && let Some(missing) = missing
+        {
+            account::give(self.admin, missing).await?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! realms, other clients, other fields. Not responsible for: running Keycloak, its own settings (`hostname` and the
 //! like), command lines and files of secrets (package `hivematrix`).
 
+mod account;
 mod admin;
 mod audit;
 mod configure;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub back_channel_logout: Url,
     /// How long the gateway's sessions may last; a new realm's sessions last as long.
     pub session_lifetime: Duration,
+    /// Whether the gateway looks, in people's own names, when their passwords were set; their tokens have to allow that.
+    pub recheck_passwords: bool,
     /// Who is made an administrator of the platform where there is none.
     pub first_admin: FirstAdmin,
 }

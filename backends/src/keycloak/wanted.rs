@@ -14,7 +14,9 @@ pub(super) const GROUPS: [&str; 4] = ["admins", "technicians", "billing", "clien
 /// The group of the platform's administrators.
 pub(super) const ADMINS: &str = "admins";
 /// Default scopes without which tokens lack `sub`, name or address.
-pub(super) const SCOPES: [&str; 3] = ["basic", "profile", "email"];
+const SCOPES: [&str; 3] = ["basic", "profile", "email"];
+/// The default scope without which tokens lack the roles that the client may pass on.
+const ROLES_SCOPE: &str = "roles";
 /// The claim that holds the groups.
 pub(super) const GROUPS_CLAIM: &str = "groups";
 /// The kind of mapper that fills it.
@@ -23,6 +25,15 @@ const GROUPS_MAPPER: &str = "oidc-group-membership-mapper";
 /// How long a new realm keeps an idle session, in seconds: longer than Core's tokens live, so that the gateway's renewal
 /// finds it alive.
 const IDLE_SECONDS: u64 = 2 * 3600;
+
+/// The default scopes that the client needs.
+pub(super) fn scopes(settings: &Settings) -> Vec<&'static str> {
+    let mut scopes = SCOPES.to_vec();
+    if settings.recheck_passwords {
+        scopes.push(ROLES_SCOPE);
+    }
+    scopes
+}
 
 /// How the realm is called.
 pub(super) fn realm_name(settings: &Settings) -> String {

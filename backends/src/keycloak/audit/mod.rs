@@ -11,7 +11,7 @@ mod passwords;
 use serde::Serialize;
 
 use super::admin::{Admin, AdminError};
-use super::{Settings, configure, issuer, wanted};
+use super::{Settings, account, configure, issuer, wanted};
 
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -56,6 +56,7 @@ pub async fn audit(admin: &Admin, http: &reqwest::Client, settings: &Settings) -
         audit.finds("issuer", format!("realm {}", settings.realm), detail);
     }
     lifetimes(admin, settings, &mut audit).await?;
+    account_service(admin, settings, &mut audit).await?;
     clients::check(admin, settings, &mut audit).await?;
     console::check(http, settings, &mut audit).await;
     passwords::check(admin, settings, &mut audit).await?;
@@ -89,6 +90,17 @@ async fn lifetimes(admin: &Admin, settings: &Settings, audit: &mut Audit) -> Res
                 "{field} is {seconds} seconds: sessions of the gateway that are renewed end then, not after {needed}"
             ));
         }
+    }
+    Ok(())
+}
+
+/// Without the account service nobody can be asked when their password was set.
+async fn account_service(admin: &Admin, settings: &Settings, audit: &mut Audit) -> Result<(), AdminError> {
+    if settings.recheck_passwords && account::service(admin, &settings.realm).await?.is_none() {
+        audit.notes.push(
+            "the realm's client account is not there or not enabled: another password ends no session of the gateway's"
+                .to_owned(),
+        );
     }
     Ok(())
 }

@@ -220,6 +220,7 @@ impl Args {
             public_bases,
             back_channel_logout: address(format!("{gateway}{BACK_CHANNEL_LOGOUT_PATH}"))?,
             session_lifetime: config.sessions.lifetime,
+            recheck_passwords: provider.recheck_passwords,
             first_admin: FirstAdmin {
                 username: self.first_admin.clone(),
                 email: self.first_admin_email.clone(),

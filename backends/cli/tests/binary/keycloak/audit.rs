@@ -68,10 +68,18 @@ async fn an_audit_finds_nothing_in_what_configure_made_and_each_thing_that_is_ch
     admin.post(&models, &rival).await.unwrap();
     let realm = json!({"realm": "audited", "passwordPolicy": "", "ssoSessionIdleTimeout": 600});
     admin.put(&["realms", "audited"], &realm).await.unwrap();
+    let account = place.only(&["clients"], &[("clientId", "account")]).await;
+    let account = ["realms", "audited", "clients", account["id"].as_str().unwrap()];
+    let disabled = json!({"clientId": "account", "enabled": false});
+    admin.put(&account, &disabled).await.unwrap();
     place.person_with("careless", &["technicians"], "careless").await;
     place.person("careful", &["technicians"]).await;
 
-    let found = findings(&place, &["ssoSessionIdleTimeout is 600 seconds"]).await;
+    let notes = [
+        "ssoSessionIdleTimeout is 600 seconds",
+        "client account is not there or not enabled",
+    ];
+    let found = findings(&place, &notes).await;
     let text = |check: &str, object: &str| (check.to_owned(), object.to_owned());
     let mut expected = vec![
         text("drift", "client core-client"),

@@ -25,6 +25,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing_and_a_second_run_finds_n
         ),
         "    + attributes.pkce.code.challenge.method: \"S256\"".to_owned(),
         "    + secret: (a secret)".to_owned(),
+        "+ client core-client, role view-profile of account".to_owned(),
         "+ group technicians".to_owned(),
         "+ first administrator hivematrix-admin".to_owned(),
     ] {
