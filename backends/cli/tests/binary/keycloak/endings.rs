@@ -132,7 +132,7 @@ async fn who_chooses_another_password_and_says_so_is_signed_out_of_their_other_d
     browser
         .type_into("#password-confirm", "a password of tomorrow")
         .await;
-    // "Sign out from other devices": without that Keycloak renews what was begun with the old password as before.
+    // "Sign out from other devices": without that it ends at its next renewal, which is far off here.
     browser
         .run("const box = document.querySelector('#logout-sessions'); if (!box.checked) { box.click(); }")
         .await;

@@ -8,6 +8,7 @@ mod audit;
 mod configure;
 mod endings;
 mod login;
+mod passwords;
 mod place;
 mod sessions;
 mod tokens;
