@@ -52,7 +52,7 @@ pub(super) struct Questions {
 /// Keycloak did not say when a password was set. The words are for logs.
 #[derive(Debug, thiserror::Error)]
 enum NotTold {
-    #[error("it answered with {0}")]
+    #[error("it does not let us ask: {0}")]
     NotLetIn(StatusCode),
     #[error("it answered with {0}")]
     Status(StatusCode),
@@ -144,23 +144,23 @@ impl Renewal {
         if now < questions.paused_until.load(Relaxed) {
             return false;
         }
-        match provider.password_set_at(origin, address, access_token).await {
-            Ok(set_at) => set_at
-                .zip(proved_at)
-                .is_some_and(|(set, proved)| is_newer(set, proved)),
-            Err(NotTold::NotLetIn(status)) => {
-                questions.remind(status, now);
-                false
-            }
-            Err(error) => {
+        match (
+            provider.password_set_at(origin, address, access_token).await,
+            proved_at,
+        ) {
+            (Ok(Some(set_at)), Some(proved_at)) => return is_newer(set_at, proved_at),
+            (Ok(Some(_)), None) => questions.remind("ID tokens do not say when people signed in", now),
+            (Ok(None), _) => {}
+            (Err(error @ NotTold::NotLetIn(_)), _) => questions.remind(error, now),
+            (Err(error), _) => {
                 tracing::warn!(
                     %error,
                     "Keycloak did not say when a password was set; sessions stay as they are, and it is asked again later"
                 );
                 questions.paused_until.store(now + PAUSE, Relaxed);
-                false
             }
         }
+        false
     }
 
     /// Ends a session that was begun with a password which is not its person's any more: here, in the store, and at
@@ -202,7 +202,7 @@ impl Renewal {
 
 impl Questions {
     /// Says what is missing, now and then.
-    fn remind(&self, status: StatusCode, now: u64) {
+    fn remind(&self, why: impl std::fmt::Display, now: u64) {
         let silent = self.silent_until.load(Relaxed);
         let next = now + REMINDER;
         if now >= silent
@@ -213,9 +213,9 @@ impl Questions {
         {
             tracing::warn!(
                 reason = "password_unknown",
-                status = status.as_u16(),
-                "Keycloak does not say when passwords were set, so another password ends no session: run `hivematrix \
-                 keycloak configure`, or set `recheck_passwords = false` in [provider]"
+                %why,
+                "Keycloak does not say whether a password is newer than a login, so another password ends no session: run \
+                 `hivematrix keycloak configure`, or set `recheck_passwords = false` in [provider]"
             );
         }
     }
@@ -290,7 +290,7 @@ mod tests {
         let mut told = Vec::new();
         for now in [100, 101, 3_699, 3_700, 3_701] {
             let before = questions.silent_until.load(Relaxed);
-            questions.remind(StatusCode::UNAUTHORIZED, now);
+            questions.remind("nobody knows", now);
             if questions.silent_until.load(Relaxed) != before {
                 told.push(now);
             }
