@@ -24,7 +24,7 @@ use super::record::GatewaySession;
 use super::renewal::Renewal;
 use crate::config::Origin;
 
-/// For the whole answer: a renewal is held up no longer.
+/// For the whole of an answer: a renewal is held up no longer by a question, nor the end of a session by Keycloak's part of it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long nobody is asked after an answer that did not come or made no sense, in seconds.
@@ -163,8 +163,8 @@ impl Renewal {
         false
     }
 
-    /// Ends a session that was begun with a password which is not its person's any more: here, in the store, and at
-    /// Keycloak, which would let its browser in again without a question.
+    /// Ends a session that was begun with a password which is not its person's any more: at Keycloak, which would let its
+    /// browser in again without a question, here, and in the store.
     pub(super) async fn end_for_newer_password(
         &self,
         handle: &Handle,
@@ -172,6 +172,9 @@ impl Renewal {
         session: &GatewaySession,
     ) {
         let parts = &self.parts;
+        // First, or a browser that is refused here at this moment would begin a login that fails half-way: with a code of a
+        // session that is no more.
+        let complete = self.ended_at_keycloak(origin, session).await;
         parts
             .view
             .end_session(
@@ -182,21 +185,26 @@ impl Renewal {
                 Ended::Revoked,
             )
             .await;
-        // Afterwards: the provider tells us of each session that it ends, and would be faster than we.
-        let told = parts
-            .provider
-            .end_session(origin, session.refresh_token.as_deref(), &session.id_token)
-            .await;
-        if let Err(error) = &told {
-            tracing::warn!(%error, session = ?session.jti, "the provider could not be told of a session's end");
-        }
         tracing::info!(
             reason = "password_changed",
             session = ?session.jti,
             user = session.sub,
-            complete = told.is_ok(),
+            complete,
             "ended a session that was begun with an earlier password"
         );
+    }
+
+    /// Whether Keycloak has ended its side, within the time that may pass until ours has ended too.
+    async fn ended_at_keycloak(&self, origin: &Origin, session: &GatewaySession) -> bool {
+        let provider = &self.parts.provider;
+        let end = provider.end_session(origin, session.refresh_token.as_deref(), &session.id_token);
+        let why = match timeout(PATIENCE, end).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => NotTold::Late.to_string(),
+        };
+        tracing::warn!(why, session = ?session.jti, "the provider could not be told of a session's end");
+        false
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::site::Site;
+use super::sealing;
+use super::site::{Browser, Site};
 use crate::config::Renewal as How;
+use crate::identity::record::Records;
 use crate::identity::{Renewal, RenewalSettings};
 
 /// When the person of these tests signed in, in Unix seconds.
@@ -97,4 +99,21 @@ async fn a_keycloak_that_does_not_answer_holds_one_renewal_up_for_a_moment_and_t
         assert!(!asks(&site, &renewal, Some(LOGIN)).await);
     }
     assert_eq!(asked(&site), 1);
+}
+
+#[tokio::test]
+async fn a_session_ends_here_and_everywhere_though_keycloak_does_not_end_its_own() {
+    let site = Site::start().await;
+    let mut browser = Browser::new();
+    assert!(site.sign_in(&mut browser, "tess").await.is_ok());
+    let handle = browser.handle().unwrap();
+    let records = Records::new(site.store.clone(), sealing());
+    let session = records.session(&handle).await.unwrap().unwrap();
+    // The provider of these tests has no end of sessions: 404.
+    renewal(&site)
+        .end_for_newer_password(&handle, &site.origin, &session)
+        .await;
+    assert!(site.view.by_handle(&handle).await.is_err());
+    assert!(site.outside.is_revoked(session.jti).await);
+    assert!(records.session(&handle).await.unwrap().is_none());
 }
