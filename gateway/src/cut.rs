@@ -205,13 +205,14 @@ impl Exchanges {
     }
 }
 
-#[async_trait]
-impl HttpServerApp for Exchanges {
-    async fn process_new_http(
-        self: &Arc<Self>,
+impl Exchanges {
+    /// One exchange, up to its end or its cut. What it has, the session above all, is moved to where it stays before anything
+    /// is waited for: it is large.
+    fn exchange<'a>(
+        &'a self,
         mut session: ServerSession,
-        shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
+        shutdown: &'a ShutdownWatch,
+    ) -> impl Future<Output = Option<ReusedHttpStream>> + Send + 'a {
         if !*shutdown.borrow() {
             session.set_keepalive(Some(self.limits.keepalive.as_secs()));
         }
@@ -223,40 +224,49 @@ impl HttpServerApp for Exchanges {
             switch.begin();
         }
         let (mut waits, head) = self.begin();
-        let work = HANGS_ON.scope(RefCell::default(), async {
-            let exchange = pin!(self.proxy.process_new_http(session, shutdown));
-            match until_cut(exchange, &mut waits, head, self.limits.body, switch.as_deref()).await {
+        let mut exchange = self.proxy.process_new_http(session, shutdown);
+        async move {
+            let (waiting, tapped) = (&mut waits, switch.as_deref());
+            // It ends in there as well: what it says last depends on why.
+            let work = HANGS_ON.scope(RefCell::default(), async move {
+                match until_cut(exchange.as_mut(), waiting, head, self.limits.body, tapped).await {
+                    Ended::Naturally(stream) => {
+                        if let Some(begun) = tunnel::begun() {
+                            let _ = CONNECTION.try_with(|connection| connection.begun.set(Some(begun)));
+                        }
+                        Ended::Naturally(stream)
+                    }
+                    Ended::TooLate => Ended::TooLate,
+                    // The exchange is still there: what it has is cleared away when its client has been told.
+                    Ended::Cut(()) => {
+                        self.metrics.cut.inc();
+                        Ended::Cut(tell(tapped.map_or(Left::Nothing, Switch::take)).await)
+                    }
+                }
+            });
+            match work.await {
                 Ended::Naturally(stream) => {
-                    if let Some(begun) = tunnel::begun() {
-                        let _ = CONNECTION.try_with(|connection| connection.begun.set(Some(begun)));
-                    }
-                    Ended::Naturally(stream)
+                    let _ = CONNECTION.try_with(|connection| connection.waits.set(Some(waits)));
+                    stream.filter(|_| switch.is_none_or(|switch| switch.rest()))
                 }
-                Ended::TooLate => Ended::TooLate,
-                // The exchange is still there: what it has is cleared away when its client has been told.
-                Ended::Cut(()) => {
-                    self.metrics.cut.inc();
-                    Ended::Cut(tell(switch.as_deref().map_or(Left::Nothing, Switch::take)).await)
+                Ended::Cut(goodbye) => {
+                    hear_out(goodbye).await;
+                    None
                 }
+                Ended::TooLate => None,
             }
-        });
-        match work.await {
-            Ended::Naturally(stream) => {
-                if let Some(switch) = &switch {
-                    switch.rest();
-                    if switch.holds() {
-                        return None;
-                    }
-                }
-                let _ = CONNECTION.try_with(|connection| connection.waits.set(Some(waits)));
-                stream
-            }
-            Ended::Cut(goodbye) => {
-                hear_out(goodbye).await;
-                None
-            }
-            Ended::TooLate => None,
         }
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Exchanges {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        self.exchange(session, shutdown).await
     }
 
     fn h2_options(&self) -> Option<H2Options> {

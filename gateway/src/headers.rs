@@ -1,6 +1,6 @@
 //! Header names that mean something to the gateway, and their forms. What is done with them is the phases'.
 
-use http::header::HeaderName;
+use http::header::{HeaderMap, HeaderName};
 
 /// Set for backends, each with exactly one value (platform README §10).
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -55,7 +55,20 @@ pub(crate) const HOP_BY_HOP: [&str; 4] = [
 /// and `-` are the same.
 pub(crate) fn is_reserved(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name.starts_with("x-forwarded-") || RESERVED.contains(&name) || name.contains('_')
+    let known = matches!(name.as_bytes().first(), Some(b'f' | b'p' | b'x')) && RESERVED.contains(&name);
+    known || name.starts_with("x-forwarded-") || name.contains('_')
+}
+
+/// Drops what only we may say. The common request has nothing to drop, and pays one look per name.
+pub(crate) fn strip_reserved(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_reserved) {
+        return;
+    }
+    let reserved = headers.keys().filter(|name| is_reserved(name));
+    let names: Vec<HeaderName> = reserved.cloned().collect();
+    for name in names {
+        headers.remove(&name);
+    }
 }
 
 /// The trace id of a `traceparent` (W3C Trace Context §3.2): `00-<32 hex>-<16 hex>-<2 hex>`.
@@ -77,6 +90,38 @@ pub(crate) fn trace_id(parent: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::HeaderValue;
+
+    #[test]
+    fn reserved_names_are_dropped_and_others_stay() {
+        let names = [
+            "x-forwarded-for",
+            "x-forwarded-anything",
+            "forwarded",
+            "x-real-ip",
+            "proxy",
+            "x_forwarded_for",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-script-name",
+            "x-correlation-id",
+            "x-session-check",
+            "accept",
+        ];
+        let mut headers = HeaderMap::new();
+        for name in names {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("x"));
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("y"));
+        }
+        strip_reserved(&mut headers);
+        let left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["accept"]);
+        assert!(
+            RESERVED
+                .iter()
+                .all(|name| matches!(name.as_bytes()[0], b'f' | b'p' | b'x'))
+        );
+    }
 
     #[test]
     fn only_well_formed_traces_are_passed_on() {

@@ -38,6 +38,20 @@ pub(crate) struct Marks {
     pub(crate) integrity: bool,
 }
 
+impl Marks {
+    /// Of a page without a policy.
+    pub(crate) const NONE: Self = Self {
+        style_nonce: None,
+        script_nonce: None,
+        integrity: false,
+    };
+}
+
+/// Whether an answer's head has a policy, enforced or report-only.
+pub(crate) fn any(headers: &HeaderMap) -> bool {
+    HEADERS.iter().any(|name| headers.contains_key(name))
+}
+
 /// The policies of one page.
 #[derive(Debug)]
 pub(crate) struct Policies {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use pingora::apps::{HttpPersistentSettings, HttpServerApp as _, ReusedHttpStream};
+use pingora::apps::{HttpPersistentSettings, ReusedHttpStream};
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
@@ -54,7 +54,7 @@ pub(super) async fn serve(
         if let Some(settings) = settings {
             settings.apply_to_session(&mut session);
         }
-        let reused = exchanges.process_new_http(session, shutdown).await;
+        let reused = exchanges.exchange(session, shutdown).await;
         next = reused.map(ReusedHttpStream::consume);
     }
     let begun = CONNECTION.try_with(|connection| connection.begun.take());

@@ -104,9 +104,10 @@ impl Switch {
         }
     }
 
-    /// There is no exchange any more.
-    pub(super) fn rest(&self) {
+    /// There is no exchange any more. False if something of it could not be sent: then there can be no other.
+    pub(super) fn rest(&self) -> bool {
         self.mode.store(PASSING, Relaxed);
+        !self.holds()
     }
 
     /// Bytes that came before there was an exchange: it reads them first.

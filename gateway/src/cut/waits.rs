@@ -94,7 +94,7 @@ pub(super) enum Ended<T, C = ()> {
 /// complete the frame that it is in the middle of. A WebSocket that can be taken over ends here, for the exchange. `head`: how long from now on the rest of the head may take; `None`
 /// leaves the deadline that there is.
 pub(super) async fn until_cut<T>(
-    mut exchange: Pin<&mut impl Future<Output = T>>,
+    mut exchange: Pin<&mut (impl Future<Output = T> + ?Sized)>,
     waits: &mut Waits,
     mut head: Option<Duration>,
     body: Duration,

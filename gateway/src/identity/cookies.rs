@@ -110,15 +110,13 @@ pub fn is_ours(name: impl AsRef<[u8]>) -> bool {
 pub fn without_ours(headers: &HeaderMap) -> Option<Option<HeaderValue>> {
     let mut lines = headers.get_all(COOKIE).iter();
     let first = lines.next()?;
-    if lines.next().is_none() && !crumbs(first.as_bytes()).any(|crumb| is_ours(name_of(crumb))) {
+    if lines.next().is_none() && !crumbs(first.as_bytes()).any(is_crumb_of_ours) {
         return None;
     }
-    let mut kept = Vec::new();
-    let all = headers
-        .get_all(COOKIE)
-        .iter()
-        .flat_map(|line| crumbs(line.as_bytes()));
-    for crumb in all.filter(|crumb| !crumb.is_empty() && !is_ours(name_of(crumb))) {
+    let lines = || headers.get_all(COOKIE).iter();
+    let mut kept = Vec::with_capacity(lines().map(|line| line.len() + 2).sum());
+    let all = lines().flat_map(|line| crumbs(line.as_bytes()));
+    for crumb in all.filter(|crumb| !crumb.is_empty() && !is_crumb_of_ours(crumb)) {
         if !kept.is_empty() {
             kept.extend_from_slice(b"; ");
         }
@@ -168,14 +166,28 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
         .iter()
         .flat_map(|line| crumbs(line.as_bytes()))
         .filter_map(|crumb| {
-            let at = crumb.iter().position(|&b| b == b'=')?;
+            let at = memchr::memchr(b'=', crumb)?;
             Some((crumb[..at].trim_ascii(), crumb[at + 1..].trim_ascii()))
         })
 }
 
 /// One header line cut at its semicolons.
 fn crumbs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|&b| b == b';').map(<[u8]>::trim_ascii)
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let (crumb, behind) = match memchr::memchr(b';', all) {
+            Some(at) => (all.get(..at), all.get(at + 1..)),
+            None => (rest, None),
+        };
+        rest = behind;
+        crumb.map(<[u8]>::trim_ascii)
+    })
+}
+
+/// Whether one `name=value` is ours. Nearly all cookies show by their first letters that they are not.
+fn is_crumb_of_ours(crumb: &[u8]) -> bool {
+    crumb.starts_with(b"__") && is_ours(name_of(crumb))
 }
 
 /// The name in one `name=value`; without `=` the whole, since some servers take it for a name.

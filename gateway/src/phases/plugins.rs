@@ -1,12 +1,14 @@
 //! Plugins: the request hooks of the route's chain, and what follows when a plugin changed the request.
 
 use hivematrix_plugins::{Request, RequestHead};
+use http::HeaderMap;
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use pingora::http::RequestHeader;
 
 use crate::context::{Context, Target};
 use crate::error::Refusal;
-use crate::headers::is_reserved;
+use crate::headers::strip_reserved;
 use crate::phases::path::CanonicalPath;
 use crate::reply::Reply;
 
@@ -57,11 +59,13 @@ pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) 
         .path_and_query()
         .cloned()
         .unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let mut seen = RequestHead::new(head.method.clone(), target, head.headers.clone());
-    let answer = visits
-        .on_request(&mut seen)
-        .await
-        .map_err(|error| Refusal::Plugin(error.to_string()))?;
+    // Lent, not copied: what plugins leave there is what goes on.
+    let mut seen = RequestHead::new(head.method.clone(), target, swap_headers(head, HeaderMap::new()));
+    let answer = visits.on_request(&mut seen).await;
+    let mut headers = std::mem::take(&mut seen.headers);
+    strip_reserved(&mut headers);
+    swap_headers(head, headers);
+    let answer = answer.map_err(|error| Refusal::Plugin(error.to_string()))?;
     context.visits = Some(visits);
     if let Some(answer) = answer {
         return Ok(Step::Answered(Reply {
@@ -78,19 +82,17 @@ pub(crate) async fn on_request(head: &mut RequestHeader, context: &mut Context) 
     apply(head, seen, context)
 }
 
-/// Takes over what the plugins changed. A changed method or path makes it another request.
+/// Puts other headers into a head; returns those that were in it. It has no spelling of its own any more.
+fn swap_headers(head: &mut RequestHeader, headers: HeaderMap) -> HeaderMap {
+    let nothing = RequestHeader::from(http::Request::new(()).into_parts().0);
+    let mut parts = Parts::from(std::mem::replace(head, nothing));
+    let before = std::mem::replace(&mut parts.headers, headers);
+    *head = RequestHeader::from(parts);
+    before
+}
+
+/// Takes over what else the plugins changed. A changed method or path makes it another request.
 fn apply(head: &mut RequestHeader, seen: RequestHead, context: &mut Context) -> Result<Step, Refusal> {
-    if seen.headers != head.headers {
-        let names: Vec<_> = head.headers.keys().cloned().collect();
-        for name in names {
-            head.remove_header(&name);
-        }
-        for (name, value) in &seen.headers {
-            if !is_reserved(name) {
-                let _ = head.append_header(name.clone(), value.clone());
-            }
-        }
-    }
     let same_path = head.uri.path_and_query() == Some(&seen.path_and_query);
     if same_path && head.method == seen.method {
         return Ok(Step::Continue);

@@ -6,6 +6,7 @@
 
 mod icons;
 pub(crate) mod panel;
+mod person;
 mod visit;
 
 #[cfg(test)]

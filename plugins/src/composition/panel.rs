@@ -5,7 +5,6 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use bytes::{BufMut, Bytes, BytesMut};
 use hivematrix_platform::PermissionLevel;
 use maud::{Markup, html};
 
@@ -29,8 +28,8 @@ pub(crate) struct Variant {
 /// A panel with a gap for what differs from page to page.
 #[derive(Debug)]
 pub(crate) struct Panel {
-    before: Bytes,
-    after: Bytes,
+    before: Fragment,
+    after: Fragment,
     version: u64,
 }
 
@@ -52,8 +51,8 @@ impl Panel {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         Self {
-            before: bytes.slice(..at),
-            after: bytes.slice(at + len..),
+            before: Fragment::from(bytes.slice(..at)),
+            after: Fragment::from(bytes.slice(at + len..)),
             version: hasher.finish(),
         }
     }
@@ -63,13 +62,9 @@ impl Panel {
         self.version
     }
 
-    /// The panel with its gap filled.
-    pub(crate) fn with(&self, piece: &Fragment) -> Fragment {
-        let mut all = BytesMut::with_capacity(self.before.len() + piece.as_bytes().len() + self.after.len());
-        all.put_slice(&self.before);
-        all.put_slice(piece.as_bytes());
-        all.put_slice(&self.after);
-        Fragment::from(all.freeze())
+    /// The panel with its gap filled, in pieces: what is the same for all is not copied.
+    pub(crate) fn with(&self, piece: Fragment) -> [Fragment; 3] {
+        [self.before.clone(), piece, self.after.clone()]
     }
 }
 

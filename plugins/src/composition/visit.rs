@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::panel::{self, Panel, Variant};
+use super::person;
 use crate::contract::edits::{Edits, Page, RunScript};
 use crate::contract::plugin::{PluginError, Verdict, Visit};
 use crate::contract::request::{Caller, MenuEntry, Request, RequestHead, ResponseHead};
@@ -136,10 +137,14 @@ impl Visit for ComposedPage {
             self.panel = self.shared.panel(&self.menu, &self.variant);
         }
         let piece = match &self.caller {
-            Some(caller) => panel::user(shown_name(caller), &caller.claims.user.tag()),
+            Some(caller) => person::entry(caller, || {
+                panel::user(shown_name(caller), &caller.claims.user.tag())
+            }),
             None => panel::sign_in(self.address.as_deref().unwrap_or("/")),
         };
-        edits.body_start(self.panel.with(&piece));
+        for piece in self.panel.with(piece) {
+            edits.body_start(piece);
+        }
         edits
     }
 }

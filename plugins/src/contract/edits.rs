@@ -218,6 +218,9 @@ impl From<Bytes> for Fragment {
 /// Appends text, characters beyond ASCII as numeric references.
 pub(crate) fn push_ascii(out: &mut BytesMut, text: &str) {
     use std::fmt::Write as _;
+    if text.is_ascii() {
+        return out.extend_from_slice(text.as_bytes());
+    }
     for piece in text.split_inclusive(|c: char| !c.is_ascii()) {
         match piece.char_indices().next_back() {
             Some((at, last)) if !last.is_ascii() => {

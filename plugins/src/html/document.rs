@@ -109,10 +109,10 @@ impl Document {
     ) -> Option<Rewriter> {
         let version = validators::combine(edits.iter().map(|edit| edit.version));
         let (mut plan, elements) = Plan::new(edits, &asked.origin, self.sandboxed);
-        plan.policies().extend_headers(&mut head.headers);
-        for name in OF_THE_ORIGINAL_BODY {
-            head.headers.remove(name);
+        if csp::any(&head.headers) {
+            plan.policies().extend_headers(&mut head.headers);
         }
+        forget_original_body(&mut head.headers);
         validators::mark(&mut head.headers, version);
         private(&mut head.headers);
         vary(&mut head.headers, "Cookie");
@@ -144,9 +144,8 @@ pub(crate) fn not_modified(head: &mut ResponseHead, version: u64) {
     vary(&mut head.headers, "Sec-Fetch-Dest");
 }
 
-/// Headers that describe the bytes which the upstream sent, and the caching of shared caches.
-const OF_THE_ORIGINAL_BODY: [HeaderName; 9] = [
-    header::CONTENT_LENGTH,
+/// Headers that describe the bytes which the upstream sent, and the caching of shared caches; but for the length.
+const OF_THE_ORIGINAL_BODY: [HeaderName; 8] = [
     header::ACCEPT_RANGES,
     HeaderName::from_static("content-md5"),
     HeaderName::from_static("digest"),
@@ -156,6 +155,15 @@ const OF_THE_ORIGINAL_BODY: [HeaderName; 9] = [
     HeaderName::from_static("cdn-cache-control"),
     HeaderName::from_static("no-vary-search"),
 ];
+
+fn forget_original_body(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    if headers.keys().any(|name| OF_THE_ORIGINAL_BODY.contains(name)) {
+        for name in OF_THE_ORIGINAL_BODY {
+            headers.remove(name);
+        }
+    }
+}
 
 fn has_page_status(head: &ResponseHead) -> bool {
     let bodiless = matches!(
@@ -202,6 +210,15 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 /// Shared caches may not keep the page. A backend that says nothing of freshness gets `no-cache`, because
 /// the page also changes with the user's preferences.
 fn private(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        let all = if headers.contains_key(header::EXPIRES) {
+            "private"
+        } else {
+            "private, no-cache"
+        };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(all));
+        return;
+    }
     let mut kept: Vec<String> = Vec::new();
     let mut fresh = false;
     for value in headers

@@ -111,7 +111,9 @@ impl Stack {
             return self.html_start(name, self_closing);
         }
         let math = self.open.last().is_some_and(|one| one.math);
-        if BREAKS_OUT.contains(&name.as_str()) || breaks_out_by_attribute(name, tag) {
+        if BREAKS_OUT.iter().any(|one| one.as_bytes() == name.as_bytes())
+            || breaks_out_by_attribute(name, tag)
+        {
             while self.open.last().is_some_and(|one| one.kind == Kind::Foreign) {
                 self.open.pop();
             }
@@ -124,14 +126,14 @@ impl Stack {
     }
 
     fn html_start(&mut self, name: Name, self_closing: bool) -> Meaning {
-        match name.as_str() {
-            "svg" | "math" => {
+        match name.as_bytes() {
+            b"svg" | b"math" => {
                 if !self_closing {
-                    self.push(Kind::Foreign, name.as_str() == "math", name);
+                    self.push(Kind::Foreign, name.as_bytes() == b"math", name);
                 }
                 Meaning::Foreign
             }
-            "template" => {
+            b"template" => {
                 self.open_template();
                 Meaning::Html
             }
@@ -142,14 +144,14 @@ impl Stack {
     fn reads_as_html(&self, name: Name) -> bool {
         match self.open.last().map(|one| one.kind) {
             None | Some(Kind::Template | Kind::HtmlPoint) => true,
-            Some(Kind::TextPoint) => !matches!(name.as_str(), "mglyph" | "malignmark"),
+            Some(Kind::TextPoint) => !matches!(name.as_bytes(), b"mglyph" | b"malignmark"),
             Some(Kind::Foreign) => false,
         }
     }
 
     /// An end tag; closes what it names.
     pub(crate) fn end(&mut self, name: Name) {
-        let breaks_out = matches!(name.as_str(), "br" | "p");
+        let breaks_out = matches!(name.as_bytes(), b"br" | b"p");
         if breaks_out && self.open.last().is_some_and(|one| one.kind == Kind::Foreign) {
             while self.open.last().is_some_and(|one| one.kind == Kind::Foreign) {
                 self.open.pop();
@@ -168,7 +170,7 @@ impl Stack {
             .rposition(|one| one.name == name);
         if let Some(at) = foreign {
             self.open.truncate(above_template + at);
-        } else if name.as_str() == "template"
+        } else if name.as_bytes() == b"template"
             && let Some(at) = self.open.iter().rposition(|one| one.kind == Kind::Template)
         {
             self.open.truncate(at);
@@ -186,10 +188,10 @@ impl Stack {
 }
 
 fn kind_of(name: Name, math: bool, tag: &[u8]) -> Kind {
-    match (math, name.as_str()) {
-        (false, "foreignobject" | "desc" | "title") => Kind::HtmlPoint,
-        (true, "mi" | "mo" | "mn" | "ms" | "mtext") => Kind::TextPoint,
-        (true, "annotation-xml") => {
+    match (math, name.as_bytes()) {
+        (false, b"foreignobject" | b"desc" | b"title") => Kind::HtmlPoint,
+        (true, b"mi" | b"mo" | b"mn" | b"ms" | b"mtext") => Kind::TextPoint,
+        (true, b"annotation-xml") => {
             let html = attributes::value(tag, "encoding").is_some_and(|encoding| {
                 ["text/html", "application/xhtml+xml"]
                     .iter()
@@ -202,7 +204,7 @@ fn kind_of(name: Name, math: bool, tag: &[u8]) -> Kind {
 }
 
 fn breaks_out_by_attribute(name: Name, tag: &[u8]) -> bool {
-    name.as_str() == "font"
+    name.as_bytes() == b"font"
         && ["color", "face", "size"]
             .iter()
             .any(|one| attributes::find(tag, one).is_some())

@@ -23,10 +23,9 @@ impl Name {
         self.len = self.len.saturating_add(1);
     }
 
-    /// The name, `""` for one that is longer than any the parsing rules know.
-    pub(crate) fn as_str(&self) -> &str {
-        let known = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
-        std::str::from_utf8(known).unwrap_or_default()
+    /// The name, empty for one that is longer than any the parsing rules know.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 

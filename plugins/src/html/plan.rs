@@ -2,20 +2,28 @@
 //!
 //! Not responsible for finding the places ([`super::preamble`]).
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, BytesMut};
 
 use super::attributes;
 use crate::contract::edits::{Edits, ElementEdit, Fragment, HeadItem, RunScript, push_ascii};
-use crate::csp::{Needs, Policies, Script};
+use crate::csp::{Marks, Needs, Policies, Script};
 use crate::design;
+
+/// About how long an attribute of `<html>` is.
+const ATTRIBUTE: usize = 32;
 
 /// What will be put into the page.
 pub(crate) struct Plan {
     html_attributes: BytesMut,
     head: Vec<HeadItem>,
     body: Vec<Fragment>,
+    connects: Vec<Cow<'static, str>>,
     origin: Box<str>,
-    policies: Policies,
+    sandboxed: bool,
+    /// Made for the first policy that is met: most pages have none.
+    policies: Option<Policies>,
     /// The page has a `<base>`, so that our links must be absolute.
     based: bool,
 }
@@ -23,52 +31,46 @@ pub(crate) struct Plan {
 impl Plan {
     /// Puts edits together; element edits are handed back.
     pub(crate) fn new(edits: Vec<Edits>, origin: &str, sandboxed: bool) -> (Self, Vec<ElementEdit>) {
-        let mut needs = Needs::default();
         let mut plan = Self {
             html_attributes: BytesMut::new(),
             head: Vec::new(),
             body: Vec::new(),
+            connects: Vec::new(),
             origin: origin.into(),
-            policies: Policies::new(Needs::default(), origin, sandboxed),
+            sandboxed,
+            policies: None,
             based: false,
         };
         let mut elements = Vec::new();
-        for edit in edits {
+        for mut edit in edits {
+            plan.html_attributes
+                .reserve(ATTRIBUTE * edit.html_attributes.len());
             for (name, value) in &edit.html_attributes {
-                plan.html_attributes.put_u8(b' ');
-                plan.html_attributes.put_slice(name.as_bytes());
-                plan.html_attributes.put_slice(b"=\"");
-                push_attribute(&mut plan.html_attributes, value);
-                plan.html_attributes.put_u8(b'"');
+                write_attribute(name, Some(value), &mut plan.html_attributes);
             }
-            let items = edit.head.into_iter();
-            plan.head
-                .extend(items.filter(|item| !(sandboxed && matches!(item, HeadItem::Script { .. }))));
-            plan.body.extend(edit.body_start);
-            elements.extend(edit.elements);
-            if !sandboxed {
-                needs
-                    .connects
-                    .extend(edit.connects.iter().map(|path| url(origin, path)));
+            if sandboxed {
+                edit.head.retain(|item| !matches!(item, HeadItem::Script { .. }));
+                edit.connects.clear();
             }
+            plan.head.append(&mut edit.head);
+            plan.body.append(&mut edit.body_start);
+            plan.connects.append(&mut edit.connects);
+            elements.append(&mut edit.elements);
         }
-        for item in &plan.head {
-            match item {
-                HeadItem::Stylesheet(path) => needs.styles.push(url(origin, path)),
-                HeadItem::Script { path, .. } => needs.scripts.push(Script {
-                    url: url(origin, path),
-                    integrity: design::asset(bare(path)).map(|asset| asset.integrity),
-                }),
-                HeadItem::Fragment(_) => {}
-            }
-        }
-        plan.policies = Policies::new(needs, origin, sandboxed);
         (plan, elements)
     }
 
     /// The page's policies.
     pub(crate) fn policies(&mut self) -> &mut Policies {
-        &mut self.policies
+        let Self {
+            head,
+            connects,
+            origin,
+            sandboxed,
+            policies,
+            ..
+        } = self;
+        policies.get_or_insert_with(|| Policies::new(needs(head, connects, origin), origin, *sandboxed))
     }
 
     /// Whether nothing is to be put into the page.
@@ -101,7 +103,7 @@ impl Plan {
             out.put_slice(&self.html_attributes);
             out.put_u8(b'>');
         }
-        let marks = self.policies.marks();
+        let marks = self.policies.as_ref().map_or(&Marks::NONE, Policies::marks);
         for item in &self.head {
             match item {
                 HeadItem::Stylesheet(path) => {
@@ -142,7 +144,7 @@ impl Plan {
         if !kind.eq_ignore_ascii_case("content-security-policy") {
             return None;
         }
-        let extended = self.policies.extend(&attributes::value(tag, "content")?)?;
+        let extended = self.policies().extend(&attributes::value(tag, "content")?)?;
         let place = attributes::find(tag, "content")?.quoted;
         let mut out = BytesMut::from(tag.get(..place.start)?);
         out.put_u8(b'"');
@@ -178,6 +180,24 @@ impl Plan {
     }
 }
 
+fn needs(head: &[HeadItem], connects: &[Cow<'static, str>], origin: &str) -> Needs {
+    let mut needs = Needs::default();
+    for item in head {
+        match item {
+            HeadItem::Stylesheet(path) => needs.styles.push(url(origin, path)),
+            HeadItem::Script { path, .. } => needs.scripts.push(Script {
+                url: url(origin, path),
+                integrity: design::asset(bare(path)).map(|asset| asset.integrity),
+            }),
+            HeadItem::Fragment(_) => {}
+        }
+    }
+    needs
+        .connects
+        .extend(connects.iter().map(|path| url(origin, path)));
+    needs
+}
+
 fn url(origin: &str, path: &str) -> String {
     [origin, bare(path)].concat()
 }
@@ -198,6 +218,12 @@ fn write_attribute(name: &str, value: Option<&str>, out: &mut BytesMut) {
 
 /// Writes text into a double-quoted attribute, in ASCII.
 fn push_attribute(out: &mut BytesMut, text: &str) {
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii() && !matches!(byte, b'&' | b'"' | b'<'))
+    {
+        return out.put_slice(text.as_bytes());
+    }
     for piece in text.split_inclusive(['&', '"', '<']) {
         let (head, last) = piece.split_at(piece.len() - 1);
         match last {

@@ -168,37 +168,37 @@ impl Preamble {
         tag: &[u8],
         self_closing: bool,
     ) -> Option<Place> {
-        let place = match name.as_str() {
-            "html" => {
+        let place = match name.as_bytes() {
+            b"html" => {
                 if self.mode == Mode::BeforeHtml {
                     self.mode = Mode::BeforeHead;
                 }
                 let first = !std::mem::replace(&mut self.html_seen, true);
                 return first.then_some(Place::Html(start + "<html".len()));
             }
-            "head" => None,
-            "base" => Some(Place::Base),
-            "meta" => Some(Place::Meta(start, end)),
-            "basefont" | "bgsound" | "link" => None,
-            "noscript" if !self.scripts && self.mode != Mode::AfterHead => None,
-            "noscript" if self.mode == Mode::AfterHead => {
+            b"head" => None,
+            b"base" => Some(Place::Base),
+            b"meta" => Some(Place::Meta(start, end)),
+            b"basefont" | b"bgsound" | b"link" => None,
+            b"noscript" if !self.scripts && self.mode != Mode::AfterHead => None,
+            b"noscript" if self.mode == Mode::AfterHead => {
                 return self.body_begins(name, tag, self_closing, start);
             }
-            "title" | "style" | "script" | "noframes" | "noscript" => {
+            b"title" | b"style" | b"script" | b"noframes" | b"noscript" => {
                 self.tokenizer.enter_raw(Raw::new(name));
                 None
             }
-            "template" => {
+            b"template" => {
                 self.stack.open_template();
                 None
             }
-            "body" => {
+            b"body" => {
                 return Some(Place::Body {
                     at: start,
                     tag_end: Some(end),
                 });
             }
-            "frameset" => return Some(Place::LeaveAlone),
+            b"frameset" => return Some(Place::LeaveAlone),
             _ => return self.body_begins(name, tag, self_closing, start),
         };
         if matches!(self.mode, Mode::BeforeHtml | Mode::BeforeHead) {
@@ -218,10 +218,10 @@ impl Preamble {
     }
 
     fn maybe_raw(&mut self, name: Name) {
-        let raw = match name.as_str() {
-            "title" | "style" | "script" | "noframes" | "textarea" | "xmp" | "iframe" | "noembed"
-            | "plaintext" => true,
-            "noscript" => self.scripts,
+        let raw = match name.as_bytes() {
+            b"title" | b"style" | b"script" | b"noframes" | b"textarea" | b"xmp" | b"iframe" | b"noembed"
+            | b"plaintext" => true,
+            b"noscript" => self.scripts,
             _ => false,
         };
         if raw {
@@ -243,7 +243,7 @@ impl Preamble {
         if self.stack.start(name, tag, self_closing) == Meaning::Foreign {
             return None;
         }
-        if name.as_str() == "frameset" && !self.stack.in_template() {
+        if name.as_bytes() == b"frameset" && !self.stack.in_template() {
             return Some(Place::LeaveAlone);
         }
         if keeps_frameset_out(name, tag) {
@@ -259,18 +259,18 @@ impl Preamble {
             return None;
         }
         let before_head = matches!(self.mode, Mode::BeforeHtml | Mode::BeforeHead);
-        match (name.as_str(), self.mode) {
+        match (name.as_bytes(), self.mode) {
             // `</br>` is read as `<br>`.
-            ("br", Mode::Begun(at)) => return Some(Place::Body { at, tag_end: None }),
-            ("br", _) => {
+            (b"br", Mode::Begun(at)) => return Some(Place::Body { at, tag_end: None }),
+            (b"br", _) => {
                 return Some(Place::Body {
                     at: start,
                     tag_end: None,
                 });
             }
             (_, Mode::Begun(_)) => {}
-            ("body" | "html", _) => self.mode = Mode::Begun(start),
-            ("head", _) if before_head || self.mode == Mode::InHead => {
+            (b"body" | b"html", _) => self.mode = Mode::Begun(start),
+            (b"head", _) if before_head || self.mode == Mode::InHead => {
                 self.mode = Mode::AfterHead;
                 return Some(Place::HeadEnd(start));
             }
@@ -282,11 +282,11 @@ impl Preamble {
 
 /// Start tags after which a `<frameset>` is ignored: HTML §13.2.6.4.7, "set the frameset-ok flag to not ok".
 fn keeps_frameset_out(name: Name, tag: &[u8]) -> bool {
-    match name.as_str() {
-        "body" | "pre" | "listing" | "li" | "dd" | "dt" | "plaintext" | "button" | "applet" | "marquee"
-        | "object" | "table" | "area" | "br" | "embed" | "img" | "image" | "keygen" | "wbr" | "hr"
-        | "textarea" | "xmp" | "iframe" | "select" => true,
-        "input" => {
+    match name.as_bytes() {
+        b"body" | b"pre" | b"listing" | b"li" | b"dd" | b"dt" | b"plaintext" | b"button" | b"applet"
+        | b"marquee" | b"object" | b"table" | b"area" | b"br" | b"embed" | b"img" | b"image" | b"keygen"
+        | b"wbr" | b"hr" | b"textarea" | b"xmp" | b"iframe" | b"select" => true,
+        b"input" => {
             let kind = super::attributes::value(tag, "type");
             !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("hidden"))
         }

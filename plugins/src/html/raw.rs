@@ -52,7 +52,7 @@ enum Escape {
 impl Raw {
     /// The text of `element` begins.
     pub(crate) fn new(element: Name) -> Self {
-        let at = if element.as_str() == "plaintext" {
+        let at = if element.as_bytes() == b"plaintext" {
             At::Forever
         } else {
             At::Text(Escape::None)
@@ -70,7 +70,7 @@ impl Raw {
         let Some(&byte) = rest.first() else {
             return RawStep::Stay(self);
         };
-        let script = self.element.as_str() == "script";
+        let script = self.element.as_bytes() == b"script";
         let mut taken = 1;
         self.at = match self.at {
             At::Forever => {
@@ -118,7 +118,7 @@ impl Raw {
             },
             At::Word(escape) => match self.name_goes_on(byte) {
                 Compare::More => At::Word(escape),
-                Compare::Ended if self.word.as_str() == "script" => At::Text(if escape == Escape::Once {
+                Compare::Ended if self.word.as_bytes() == b"script" => At::Text(if escape == Escape::Once {
                     Escape::Twice
                 } else {
                     Escape::Once

@@ -60,6 +60,14 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | b' ')
 }
 
+/// The bytes from here on that mean nothing in a tag's or an attribute's name: taken at once.
+fn plain(window: &[u8], from: usize) -> &[u8] {
+    let rest = window.get(from..).unwrap_or_default();
+    let means = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'-';
+    let end = rest.iter().position(means).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
+
 impl Tokenizer {
     pub(crate) const fn new() -> Self {
         Self {
@@ -268,8 +276,13 @@ impl Tokenizer {
                 self.go(State::BeforeAttribute);
             }
             (State::TagName, _) => {
+                let name = plain(window, self.position);
                 self.name.push(byte);
-                self.position += 1;
+                name.get(1..)
+                    .unwrap_or_default()
+                    .iter()
+                    .for_each(|byte| self.name.push(*byte));
+                self.position += name.len().max(1);
             }
             (State::AttributeName | State::AfterAttributeName, b'=') => self.go(State::BeforeValue),
             (State::AttributeName | State::AfterAttributeName, _) if is_blank(byte) => {
@@ -279,7 +292,10 @@ impl Tokenizer {
             (State::BeforeValue | State::BeforeAttribute, _) if is_blank(byte) => self.position += 1,
             (State::BeforeValue | State::UnquotedValue, _) => self.go(State::UnquotedValue),
             (State::AfterValue | State::SelfClosing, _) => self.state = State::BeforeAttribute,
-            _ => self.go(State::AttributeName),
+            _ => {
+                self.state = State::AttributeName;
+                self.position += plain(window, self.position).len().max(1);
+            }
         }
         None
     }
