@@ -3,7 +3,6 @@
 //! The account is settled when it is dropped, so that a request that was cut, or whose client went away,
 //! leaves its line as well.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,8 +29,8 @@ pub(crate) const SHUTTING_DOWN: &str = "shutting_down";
 pub(crate) struct Account {
     /// The request id, on the answer, in the log and on the way to the service. Empty until there is one.
     pub(crate) id: HeaderValue,
-    /// The client's address.
-    pub(crate) client: Option<IpAddr>,
+    /// The client's address as text, for the line and for the service.
+    pub(crate) client: Option<HeaderValue>,
     /// The service, once it is known.
     pub(crate) route: Option<Arc<Route>>,
     /// A door of ours or of the provider, when no service was asked for.
@@ -176,7 +175,7 @@ impl Drop for Account {
             status = self.status,
             bytes = self.sent,
             ms = elapsed.as_micros() as f64 / 1000.0,
-            client = self.client.map(tracing::field::display),
+            client = self.client.as_ref().and_then(|client| client.to_str().ok()),
             user = self.subject.as_ref().map(|claims| claims.user.sub.as_str()),
             trace_id = self.trace.as_ref().and_then(|parent| trace_id(parent.as_bytes())),
             reason,

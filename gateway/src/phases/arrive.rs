@@ -1,10 +1,12 @@
 //! Arrive: the request gets an id, everything that only we may say is dropped, its size and form are
 //! checked, its host must be ours and its path becomes canonical. Nothing is looked up here.
 
+use std::io::Write as _;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use hivematrix_plugins::Intent;
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Version};
 use pingora::http::RequestHeader;
 
@@ -39,7 +41,7 @@ pub(crate) fn arrive(
     context.account.identify(&head.headers);
     context.account.begin(head);
     context.client = client_address(&head.headers, connection.peer, &config.server);
-    context.account.client = context.client;
+    context.account.client = context.client.and_then(address_value);
     context.intent = Intent::of(&head.method, &head.headers);
     check_sizes(head, &config.limits)?;
     if connection.doubly_framed {
@@ -68,6 +70,13 @@ pub(crate) fn arrive(
     context.path = Some(path);
     tidy(head);
     Ok(())
+}
+
+/// An address as text: digits, dots and colons.
+fn address_value(client: IpAddr) -> Option<HeaderValue> {
+    let mut text = Vec::with_capacity(45);
+    write!(text, "{client}").ok()?;
+    HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
 }
 
 /// Drops what the client may not say, and how it spells: Pingora keeps the spelling of every name in a map of its own, which

@@ -1,12 +1,9 @@
 //! Forward: the peer, and the head as the backend sees it. May run again on a retry, so it only sets.
 
 use std::borrow::Cow;
-use std::io::Write as _;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Version;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
@@ -109,7 +106,11 @@ pub(crate) fn prepare(
             None => drop(headers.remove(header::COOKIE)),
         }
     }
-    headers.insert(FORWARDED_FOR, address_value(context.client));
+    let client = context.account.client.clone();
+    headers.insert(
+        FORWARDED_FOR,
+        client.unwrap_or(HeaderValue::from_static("unknown")),
+    );
     if let Some(origin) = context.snapshot.public_origin(context.origin) {
         headers.insert(FORWARDED_PROTO, origin.proto.clone());
         headers.insert(FORWARDED_HOST, origin.host.clone());
@@ -139,16 +140,6 @@ pub(crate) fn prepare(
     }
     *head = RequestHeader::from(parts);
     head.set_raw_path(&target)
-}
-
-/// The client's address as text: numbers, dots and colons.
-fn address_value(client: Option<IpAddr>) -> HeaderValue {
-    const UNKNOWN: HeaderValue = HeaderValue::from_static("unknown");
-    client.map_or(UNKNOWN, |client| {
-        let mut text = Vec::with_capacity(45);
-        let _ = write!(text, "{client}");
-        HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(UNKNOWN)
-    })
 }
 
 /// The target as the service sees it: without its prefix.

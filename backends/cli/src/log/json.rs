@@ -23,6 +23,8 @@ const KEPT: usize = 16 * 1024;
 thread_local! {
     /// The line that is being made: a few dozen pieces of bytes, and text once it is whole.
     static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// A second since 1970, and its text.
+    static SECOND: Cell<(i64, [u8; 20])> = const { Cell::new((i64::MIN, [0; 20])) };
 }
 
 /// `{"timestamp","level","logger","message","correlation_id","user_id","extra"}`, one object per line. The fields of
@@ -103,9 +105,7 @@ impl Member {
 fn write_line(out: &mut Vec<u8>, event: &Event<'_>, around: Map<String, Value>) -> io::Result<()> {
     let metadata = event.metadata();
     out.write_all(b"{\"timestamp\":\"")?;
-    OffsetDateTime::now_utc()
-        .format_into(out, &Rfc3339)
-        .map_err(io::Error::other)?;
+    write_timestamp(out, OffsetDateTime::now_utc())?;
     out.write_all(b"\",\"level\":\"")?;
     out.write_all(spelled(*metadata.level()).as_bytes())?;
     out.write_all(b"\"")?;
@@ -130,6 +130,25 @@ fn write_line(out: &mut Vec<u8>, event: &Event<'_>, around: Map<String, Value>) 
         any = true;
     }
     out.write_all(b"}}\n")
+}
+
+/// RFC 3339, to the microsecond. The calendar is asked once a second.
+fn write_timestamp(out: &mut Vec<u8>, now: OffsetDateTime) -> io::Result<()> {
+    let second = now.unix_timestamp();
+    let (of, mut text) = SECOND.get();
+    if of != second {
+        let mut whole = Vec::with_capacity(text.len());
+        let even = now.replace_nanosecond(0).map_err(io::Error::other)?;
+        even.format_into(&mut whole, &Rfc3339).map_err(io::Error::other)?;
+        text = whole.as_slice().try_into().map_err(io::Error::other)?;
+        SECOND.set((second, text));
+    }
+    // Up to the `Z`, and behind it what of the second has passed.
+    let Some((_, date)) = text.split_last() else {
+        return Ok(());
+    };
+    out.extend_from_slice(date);
+    write!(out, ".{:06}Z", now.microsecond())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -311,6 +330,19 @@ mod tests {
         let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.matches('\n').count(), 1, "{text}");
         serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_time_is_what_the_calendar_says_to_the_microsecond() {
+        let start = OffsetDateTime::parse("2026-02-28T23:59:59.999999Z", &Rfc3339).unwrap();
+        for micros in [0, 1, 2, 500_000, 1_000_001, 86_400_000_000] {
+            let now = start + time::Duration::microseconds(micros);
+            let mut text = Vec::new();
+            write_timestamp(&mut text, now).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(OffsetDateTime::parse(&text, &Rfc3339).unwrap(), now, "{text}");
+            assert_eq!(text.len(), "2026-02-28T23:59:59.999999Z".len());
+        }
     }
 
     #[test]
