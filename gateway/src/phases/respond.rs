@@ -265,7 +265,7 @@ async fn run_plugins(
         Some(rewriter) => {
             let to = coding_for(request, &seen.headers);
             let edited = EditedBody::new(undone.map(|(coding, _)| coding), rewriter, to);
-            context.edited = Some(edited.map_err(broken)?);
+            context.edited = Some(Box::new(edited.map_err(broken)?));
             if let Some(coding) = to {
                 seen.headers
                     .insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
