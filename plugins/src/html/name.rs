@@ -36,3 +36,11 @@ impl From<&str> for Name {
         name
     }
 }
+
+/// The bytes from here on that mean nothing in a tag's or an attribute's name: taken at once.
+pub(crate) fn plain(window: &[u8], from: usize) -> &[u8] {
+    let rest = window.get(from..).unwrap_or_default();
+    let means = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'-';
+    let end = rest.iter().position(means).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}

@@ -6,7 +6,7 @@
 //! Why not the rewriter's own tokenizer: lol_html does not report stray end tags (`</br>` begins a body),
 //! and can place nothing inside a text without decoding and encoding it again.
 
-use super::name::Name;
+use super::name::{Name, plain};
 use super::raw::{Raw, RawStep};
 use super::references::{Reference, blank_reference};
 use super::token::{EndOfPage, Token};
@@ -58,14 +58,6 @@ pub(crate) struct Tokenizer {
 
 const fn is_blank(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | 0x0C | b'\r' | b' ')
-}
-
-/// The bytes from here on that mean nothing in a tag's or an attribute's name: taken at once.
-fn plain(window: &[u8], from: usize) -> &[u8] {
-    let rest = window.get(from..).unwrap_or_default();
-    let means = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'-';
-    let end = rest.iter().position(means).unwrap_or(rest.len());
-    rest.get(..end).unwrap_or_default()
 }
 
 impl Tokenizer {
