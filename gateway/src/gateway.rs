@@ -1,6 +1,6 @@
 //! The gateway as a whole: what lives as long as the process, put together from a configuration.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -75,6 +75,7 @@ pub struct Builder {
     store: Option<Arc<dyn Store>>,
     sealing: Option<Arc<SealingKeys>>,
     registry: Registry,
+    listener: Option<TcpListener>,
 }
 
 impl Builder {
@@ -85,6 +86,7 @@ impl Builder {
             store: None,
             sealing: None,
             registry: Registry::standard(),
+            listener: None,
         }
     }
 
@@ -102,6 +104,13 @@ impl Builder {
         self
     }
 
+    /// Serves on this socket, which is bound already, in place of one of its own at `server.listen`.
+    #[must_use]
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
     /// Uses this list of plugin kinds.
     #[must_use]
     pub fn plugins(mut self, registry: Registry) -> Self {
@@ -115,8 +124,8 @@ impl Builder {
     ///
     /// # Errors
     /// [`StartError`], each a sentence for an operator.
-    pub async fn start(self) -> Result<Running, StartError> {
-        let sockets = Sockets::bind(&self.config)?;
+    pub async fn start(mut self) -> Result<Running, StartError> {
+        let sockets = Sockets::bind(&self.config, self.listener.take())?;
         let (public, admin) = (sockets.public(), sockets.admin());
         let public = public.ok_or_else(|| StartError::Other("the listener has no address".into()))?;
         let workers = Workers::for_runtime(&Handle::current(), self.config.server.threads);
@@ -144,6 +153,7 @@ impl Builder {
             store,
             sealing,
             registry,
+            listener: _,
         } = self;
         let store = match store {
             Some(store) => store,

@@ -96,21 +96,22 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Binds what the configuration names.
+    /// Binds what the configuration names; `public` where that is bound already.
     ///
     /// # Errors
     /// [`StartError::Bind`].
-    pub(crate) fn bind(config: &Config) -> Result<Self, StartError> {
-        let bind = |address: SocketAddr| {
-            let listener = TcpListener::bind(address).map_err(|error| StartError::Bind { address, error })?;
-            listener
-                .set_nonblocking(true)
-                .map_err(|error| StartError::Bind { address, error })?;
+    pub(crate) fn bind(config: &Config, public: Option<TcpListener>) -> Result<Self, StartError> {
+        let failed = |address| move |error| StartError::Bind { address, error };
+        let ready = |address: SocketAddr, listener: Option<TcpListener>| {
+            let listener = listener.map_or_else(|| TcpListener::bind(address), Ok);
+            let listener = listener.map_err(failed(address))?;
+            listener.set_nonblocking(true).map_err(failed(address))?;
             Ok(listener)
         };
+        let admin = config.admin.listen.map(|address| ready(address, None));
         Ok(Self {
-            public: bind(config.server.listen)?,
-            admin: config.admin.listen.map(bind).transpose()?,
+            public: ready(config.server.listen, public)?,
+            admin: admin.transpose()?,
         })
     }
 

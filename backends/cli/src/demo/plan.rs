@@ -23,6 +23,8 @@ const PASSWORD_LENGTH: usize = 16;
 pub(crate) struct Plan {
     /// Where the gateway listens, with the real port.
     pub(crate) listen: SocketAddr,
+    /// Bound there from the start: a port that is let go is somebody else's at once.
+    pub(crate) listener: TcpListener,
     /// Under which names browsers reach it; the first is the one to open.
     pub(crate) origins: Vec<Origin>,
     /// Who can sign in, and how.
@@ -58,7 +60,7 @@ impl Plan {
         }
         let services = own::services(&args.services)?;
         let core = own::core(args.core, &services)?;
-        let listen = free(args.listen)?;
+        let (listener, listen) = bind(args.listen)?;
         let temporary = tempfile::Builder::new()
             .prefix("hivematrix-demo-")
             .tempdir()
@@ -79,6 +81,7 @@ impl Plan {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             listen,
+            listener,
             origins,
             people: PEOPLE
                 .iter()
@@ -130,10 +133,11 @@ impl Plan {
     }
 }
 
-/// The address with a real port; a taken one is found out now rather than after everything else has started.
-fn free(address: SocketAddr) -> Result<SocketAddr, Failure> {
+/// The socket, and the address with its real port; a taken one is found out now rather than after everything else has
+/// started.
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     TcpListener::bind(address)
-        .and_then(|listener| listener.local_addr())
+        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
         .map_err(|error| taken(address, &error))
 }
 

@@ -100,7 +100,13 @@ impl Platform {
         for (listener, router) in sockets.into_listeners().into_iter().zip(routers) {
             backends.spawn(serve(listener, router, stop.clone()));
         }
-        let gateway = Builder::new(config).store(store).start().await?;
+        let listener = plan.listener.try_clone();
+        let listener = listener.map_err(|error| Failure::outside(plan.listen, error))?;
+        let gateway = Builder::new(config)
+            .store(store)
+            .listener(listener)
+            .start()
+            .await?;
         Ok(Self {
             gateway,
             core,

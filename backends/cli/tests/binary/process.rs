@@ -82,6 +82,8 @@ impl Binary {
             .await
             .expect("a line on stdout in time");
         let Some(line) = first.expect("text on stdout") else {
+            // What it said last may still be on its way.
+            let _ = tokio::time::timeout(PATIENCE, &mut process.collector).await;
             panic!("it ended before it was ready: {}", process.stderr());
         };
         process.url = line
