@@ -73,7 +73,7 @@ struct Connection {
     /// For its next exchange.
     waits: Cell<Option<Box<Waits>>>,
     /// A WebSocket that was taken over from the exchange that has just ended.
-    begun: Cell<Option<Box<Begun>>>,
+    begun: Cell<Option<(Box<Begun>, LiveStream)>>,
 }
 
 #[derive(Default)]

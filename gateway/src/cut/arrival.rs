@@ -48,20 +48,31 @@ pub(super) async fn serve(
             return;
         }
         idle = exchanges.limits.keepalive;
-        // Pipelining stays off: with it, the settings may hold a request that was read already, and nothing would come.
-        let mut session = ServerSession::new_http1(stream);
-        session.set_keepalive(None);
-        if let Some(settings) = settings {
-            settings.apply_to_session(&mut session);
-        }
-        let reused = exchanges.exchange(session, shutdown).await;
+        let reused = exchange(exchanges, stream, settings, shutdown).await;
         next = reused.map(ReusedHttpStream::consume);
     }
     let begun = CONNECTION.try_with(|connection| connection.begun.take());
-    if let Some(begun) = begun.ok().flatten() {
+    if let Some((begun, live)) = begun.ok().flatten() {
         // By itself: most connections never come here.
-        Box::pin(tunnel::run(begun, exchanges, shutdown)).await;
+        Box::pin(tunnel::run(begun, live, exchanges, shutdown)).await;
     }
+}
+
+/// A request and its answer. Not an async function: what it makes the session of would have room in the connection's task
+/// for as long as that lives.
+fn exchange<'a>(
+    exchanges: &'a Arc<Exchanges>,
+    stream: Stream,
+    settings: Option<HttpPersistentSettings>,
+    shutdown: &'a ShutdownWatch,
+) -> impl Future<Output = Option<ReusedHttpStream>> + Send + 'a {
+    // Pipelining stays off: with it, the settings may hold a request that was read already, and nothing would come.
+    let mut session = ServerSession::new_http1(stream);
+    session.set_keepalive(None);
+    if let Some(settings) = settings {
+        settings.apply_to_session(&mut session);
+    }
+    exchanges.exchange(session, shutdown)
 }
 
 /// Waits for what every HTTP/2 client says first (RFC 9113 §3.4), and keeps it for who reads next: the server's side of

@@ -24,7 +24,7 @@ use super::loan::Loan;
 use super::switch::{Left, Switch};
 use super::waits::Waits;
 use super::way::{Follower, Stopped, Way};
-use super::{CONNECTION, Exchanges, HANGS_ON, Slot, hear_out, tell};
+use super::{CONNECTION, Exchanges, Goodbye, HANGS_ON, Slot, hear_out, tell};
 use crate::conclude::Conclusion;
 use crate::error::Refusal;
 use crate::identity::LiveStream;
@@ -54,10 +54,8 @@ struct Sides {
 
 /// A WebSocket that was taken over, and whose exchange has ended.
 pub(super) struct Begun {
-    sides: Sides,
-    silence: Duration,
+    tunnel: Tunnel,
     conclusion: Conclusion,
-    live: LiveStream,
 }
 
 /// How to connect to the service of the WebSocket that the running exchange is asked for, so that it can be taken over:
@@ -123,29 +121,27 @@ pub(super) fn take_over(switch: &Switch) -> bool {
     })
 }
 
-/// What was taken over from the exchange that has just ended.
-pub(super) fn begun() -> Option<Box<Begun>> {
+/// What was taken over from the exchange that has just ended, and what it hangs on.
+pub(super) fn begun() -> Option<(Box<Begun>, LiveStream)> {
     let (websocket, live) = HANGS_ON.with(|slot| {
         let mut slot = slot.borrow_mut();
         slot.websocket.as_ref()?.sides.as_ref()?;
         Some((slot.websocket.take()?, slot.live.take()?))
     })?;
-    Some(Box::new(Begun {
-        sides: websocket.sides?,
-        silence: websocket.silence,
+    let begun = Begun {
+        tunnel: Tunnel::new(websocket.sides?, websocket.silence),
         conclusion: websocket.conclusion?,
-        live,
-    }))
+    };
+    Some((Box::new(begun), live))
 }
 
-/// Serves it until it ends.
-pub(super) async fn run(begun: Box<Begun>, exchanges: &Exchanges, shutdown: &ShutdownWatch) {
-    let Begun {
-        sides,
-        silence,
-        conclusion,
-        live,
-    } = *begun;
+/// Serves it until it ends. It stays where it is: what is moved into a future has room in it twice.
+pub(super) async fn run(
+    mut begun: Box<Begun>,
+    live: LiveStream,
+    exchanges: &Exchanges,
+    shutdown: &ShutdownWatch,
+) {
     let kept = CONNECTION.try_with(|connection| connection.waits.take());
     let mut waits = kept.ok().flatten().unwrap_or_default();
     waits.hang_on(&live);
@@ -155,34 +151,41 @@ pub(super) async fn run(begun: Box<Begun>, exchanges: &Exchanges, shutdown: &Shu
     };
     let _open = Open::new(&exchanges.metrics.tunnels);
     let goodbye = HANGS_ON.scope(RefCell::new(slot), async {
-        let mut tunnel = Tunnel::new(sides, silence);
         let write = exchanges.limits.write;
-        let end = poll_fn(|context| tunnel.poll(context, &mut waits, write)).await;
-        let sent = tunnel.to_client.passed();
-        match end {
-            End::Closed => {
-                conclusion.settle(sent, None);
-                let _ = tokio::time::timeout(FAREWELL, tunnel.sides.client.shutdown()).await;
-                None
-            }
-            // What is still open when the gateway ends is broken off by its end: nobody's fault.
-            End::Broken(_) if *shutdown.borrow() => {
-                conclusion.shut_down(sent);
-                None
-            }
-            End::Broken(refusal) => {
-                conclusion.settle(sent, Some(&refusal));
-                None
-            }
-            End::Cut => {
-                exchanges.metrics.cut.inc();
-                let goodbye = tell(tunnel.left()).await;
-                conclusion.cut(sent);
-                goodbye
-            }
-        }
+        let end = poll_fn(|context| begun.tunnel.poll(context, &mut waits, write)).await;
+        let shutting_down = *shutdown.borrow();
+        Box::pin(conclude(*begun, end, exchanges, shutting_down)).await
     });
     hear_out(goodbye.await).await;
+}
+
+/// Does what there is to do at its end.
+async fn conclude(begun: Begun, end: End, exchanges: &Exchanges, shutting_down: bool) -> Option<Goodbye> {
+    let Begun { tunnel, conclusion } = begun;
+    let sent = tunnel.to_client.passed();
+    match end {
+        End::Closed => {
+            conclusion.settle(sent, None);
+            let mut client = tunnel.sides.client;
+            let _ = tokio::time::timeout(FAREWELL, client.shutdown()).await;
+            None
+        }
+        // What is still open when the gateway ends is broken off by its end: nobody's fault.
+        End::Broken(_) if shutting_down => {
+            conclusion.shut_down(sent);
+            None
+        }
+        End::Broken(refusal) => {
+            conclusion.settle(sent, Some(&refusal));
+            None
+        }
+        End::Cut => {
+            exchanges.metrics.cut.inc();
+            let goodbye = tell(tunnel.left()).await;
+            conclusion.cut(sent);
+            goodbye
+        }
+    }
 }
 
 /// Counted while it is open.
