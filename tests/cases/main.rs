@@ -36,6 +36,7 @@ mod grpc;
 mod headers;
 mod home;
 mod http2;
+mod idle;
 mod kept_forms;
 mod latency;
 mod limits;

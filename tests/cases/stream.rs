@@ -1,9 +1,8 @@
 //! Pages of any size pass in constant memory, and packed ones leave as they come.
 
-use std::process::Command;
 use std::time::Duration;
 
-use hivematrix_tests::{Coding, Gate, Script, Stack, takes_at_most};
+use hivematrix_tests::{Coding, Gate, Script, Stack, is_alone, resident, takes_at_most};
 
 const START: &str = "<!doctype html><html><head><title>T</title></head><body><h1>first</h1>";
 const MEBIBYTE: usize = 1 << 20;
@@ -70,14 +69,6 @@ fn noise() -> Vec<u8> {
     std::iter::repeat_with(letter).take(MEBIBYTE).collect()
 }
 
-/// Bytes of memory that this process holds.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the process's status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<usize>().ok());
-    kibibytes.expect("a number of kB") * 1024
-}
-
 /// Fetches the large page and says how much the process grew meanwhile.
 async fn growth(coding: Option<Coding>) -> usize {
     let stack = Stack::start().await;
@@ -117,10 +108,9 @@ async fn growth(coding: Option<Coding>) -> usize {
     most - before
 }
 
-/// Other cases run in this process; memory is measured in one of its own, which runs only this case.
+/// Measured in a process of its own.
 async fn alone(case: &str, coding: Option<Coding>) {
-    const ALONE: &str = "HIVEMATRIX_CASE_ALONE";
-    if std::env::var_os(ALONE).is_some() {
+    if is_alone(&format!("stream::{case}")).await {
         let grown = growth(coding).await;
         eprintln!("grew by {} MiB", grown / MEBIBYTE);
         assert!(
@@ -128,25 +118,7 @@ async fn alone(case: &str, coding: Option<Coding>) {
             "the process grew by {} MiB while {PIECES} MiB passed",
             grown / MEBIBYTE
         );
-        return;
     }
-    let program = std::env::current_exe().expect("the program of the cases");
-    let case = format!("stream::{case}");
-    let run = move || {
-        Command::new(program)
-            .args([&case, "--exact", "--nocapture"])
-            .env(ALONE, "1")
-            .output()
-    };
-    let run = tokio::task::spawn_blocking(run).await.expect("no panic");
-    let output = run.expect("a process of its own");
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    eprintln!("{said}");
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@
     reason = "a harness that cannot go on fails the case that uses it"
 )]
 
+mod alone;
 mod backend;
 mod balancer;
 mod browser;
@@ -51,6 +52,7 @@ mod tls;
 mod tree;
 mod websocket;
 
+pub use alone::{is_alone, resident};
 pub use backend::{Backend, Gate, Script, Seen};
 pub use balancer::{Balancer, BalancerOf};
 pub use browser::Browser;
