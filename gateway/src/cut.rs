@@ -119,7 +119,8 @@ pub(crate) fn switched() {
     let _ = CONNECTION.try_with(|connection| connection.switch.count());
 }
 
-/// Sends what the exchange has written, now that it has written all; false if it cannot be sent, or not in time.
+/// Sends what the exchange has written, now that it has written all; false if it cannot be sent, or not in time. Then it is
+/// given up: nobody else would see to it that its connection ends.
 pub(crate) async fn all_sent(limit: Duration) -> bool {
     let Ok(switch) = CONNECTION.try_with(|connection| connection.switch.clone()) else {
         return true;
@@ -127,10 +128,19 @@ pub(crate) async fn all_sent(limit: Duration) -> bool {
     let mut all = pin!(std::future::poll_fn(|context| switch.poll_send_all(context)));
     // Nearly always it leaves at once, and no timer is set up.
     let at_once = std::future::poll_fn(|context| Poll::Ready(all.as_mut().poll(context))).await;
-    match at_once {
+    let sent = match at_once {
         Poll::Ready(sent) => sent.is_ok(),
         Poll::Pending => matches!(tokio::time::timeout(limit, all).await, Ok(Ok(()))),
+    };
+    if !sent {
+        switch.give_up();
     }
+    sent
+}
+
+/// Whoever the running exchange is with takes nothing any more.
+pub(crate) fn give_up() {
+    let _ = CONNECTION.try_with(|connection| connection.switch.give_up());
 }
 
 /// How many streams end together with the running request's.

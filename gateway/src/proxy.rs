@@ -108,7 +108,6 @@ impl Proxy {
         if let (Some(identity), Some(route)) = (&context.identity, context.route()) {
             let (view, access) = (&self.gateway.view, route.service.access);
             cut::tie(if context.life.is_long() {
-                cut::lasts();
                 let watched = view.watch(identity, access).await;
                 watched.map_err(credentials::refusal)?
             } else {
@@ -139,6 +138,7 @@ impl ProxyHttp for Proxy {
                 // The limit between two pieces of a body is not meant for who listens in silence.
                 if let (true, Some(route)) = (context.life.is_long(), context.route()) {
                     session.set_read_timeout(Some(route.service.timeouts.stream_idle));
+                    cut::lasts();
                 }
                 // Interim answers mean nothing to HTTP/1.0 (RFC 9110 §15.2).
                 let is_old = session.req_header().version == Version::HTTP_10;
@@ -278,7 +278,7 @@ impl ProxyHttp for Proxy {
         }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         if let Some(head) = session.response_written() {
             context.account.status = head.status.as_u16();
         }
@@ -288,6 +288,12 @@ impl ProxyHttp for Proxy {
             let account = std::mem::replace(&mut context.account, nothing);
             cut::leave(Conclusion::new(account, context.visits.take()));
             return;
+        }
+        if error.is_some_and(|error| {
+            *error.etype() == ErrorType::WriteTimedout && *error.esource() == ErrorSource::Downstream
+        }) {
+            // It had its time.
+            cut::give_up();
         }
         let sent = cut::all_sent(context.snapshot.config.timeouts.write).await;
         if !sent && context.account.reason.is_none() {

@@ -248,3 +248,32 @@ async fn head_answers_have_no_body_and_keep_their_length() {
         assert_eq!(answer.status, 200, "{path}: {}", answer.head);
     }
 }
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_an_answer_is_given_up_in_the_time_of_one_write() {
+    let stack = Stack::builder()
+        .configure(|config| config.timeouts.write = Duration::from_millis(700))
+        .start()
+        .await;
+    let much = 32 << 20;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {much}\r\n\r\n");
+    stack
+        .echo
+        .on("/much", Script::raw(&head).write(vec![b'x'; much]).park());
+    let client = stack.signed_in("client").await;
+    let (host, cookie) = (stack.authority(), client.cookie_header("/echo/much"));
+    let mut raw = stack.raw().await;
+    raw.send(&format!(
+        "GET /echo/much HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+    ))
+    .await;
+    let line = async || {
+        let lines = stack.logs.access();
+        let line = lines.iter().rfind(|line| line.field("path") == "/echo/much")?;
+        Some((line.field("reason").to_string(), line.field("ms").to_string()))
+    };
+    let (reason, ms) = eventually("the log says how it ended", line).await;
+    assert!(reason.contains("client_gone"), "{reason}");
+    let ms: f64 = ms.parse().expect("a time");
+    assert!((700.0..4000.0).contains(&ms), "{ms}");
+}

@@ -107,7 +107,14 @@ impl Switch {
     /// There is no exchange any more. False if something of it could not be sent: then there can be no other.
     pub(super) fn rest(&self) -> bool {
         self.mode.store(PASSING, Relaxed);
-        !self.holds()
+        !self.holds() && self.lock().stream.is_some()
+    }
+
+    /// Nothing more is sent, and the connection closed: whoever still has to do with it is told so at once.
+    pub(super) fn give_up(&self) {
+        let mut behind = self.lock();
+        self.forget(&mut behind);
+        drop(behind.stream.take());
     }
 
     /// Bytes that came before there was an exchange: it reads them first.
@@ -189,11 +196,8 @@ impl Switch {
         }
     }
 
-    /// Sends all that is held.
+    /// Sends all that is held; an error also if something that was held before could not be sent.
     pub(super) fn poll_send_all(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.holds() {
-            return Poll::Ready(Ok(()));
-        }
         let behind = &mut *self.lock();
         match &mut behind.stream {
             Some(stream) => self.poll_send(&mut behind.held, stream, context),

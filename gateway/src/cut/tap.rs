@@ -24,9 +24,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::frames::Frames;
 use super::switch::{ENDING, GATHERING, GONE, LASTING, PASSING, Switch};
 
-/// How long a client may take for the end of an answer after which its connection is closed.
-const LAST_PIECE: Duration = Duration::from_secs(10);
-
 /// A stream that is followed.
 #[derive(Debug)]
 pub(super) struct Tap {
@@ -208,10 +205,6 @@ impl AsyncRead for Tap {
 #[async_trait]
 impl Shutdown for Tap {
     async fn shutdown(&mut self) {
-        if self.switch.holds() {
-            let all = std::future::poll_fn(|context| self.switch.poll_send_all(context));
-            let _ = tokio::time::timeout(LAST_PIECE, all).await;
-        }
         let stream = self.switch.lock().stream.take();
         if let Some(mut stream) = stream {
             stream.shutdown().await;

@@ -269,7 +269,7 @@ impl Tunnel {
         Self {
             sides,
             silence,
-            to_client: Way::default(),
+            to_client: Way::after_another(),
             to_service: Way::default(),
             follower: Following {
                 frames: Frames::between(),

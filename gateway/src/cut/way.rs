@@ -60,6 +60,14 @@ impl Follower for () {
 }
 
 impl Way {
+    /// On from where somebody else has stopped, who may not have sent all that was written (TLS).
+    pub(super) fn after_another() -> Self {
+        Self {
+            unflushed: true,
+            ..Self::default()
+        }
+    }
+
     /// Bytes that have been written.
     pub(super) fn passed(&self) -> u64 {
         self.passed
@@ -172,7 +180,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use std::future::poll_fn;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     async fn once(way: &mut Way, from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) {
         let passed = poll_fn(|context| Poll::Ready(way.poll_pass(from, to, context, &mut ()))).await;
@@ -212,6 +220,50 @@ mod tests {
         assert!(matches!(finished, Stopped::Finished));
         assert_eq!(got, [vec![1; 30], vec![2; 100]].concat());
         assert_eq!((way.passed(), way.rest.capacity(), way.stuck()), (130, 0, None));
+    }
+
+    /// Sends when it is flushed.
+    struct Lazy(Vec<u8>, DuplexStream);
+
+    impl AsyncWrite for Lazy {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            while !self.0.is_empty() {
+                let Self(kept, to) = &mut *self;
+                let sent = ready!(Pin::new(to).poll_write(context, kept))?;
+                kept.drain(..sent);
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_has_written_and_not_sent_leaves_without_anything_that_follows_it() {
+        let (_source, mut from) = duplex(10);
+        let (to, mut sink) = duplex(3);
+        let mut lazy = Lazy(b"kept".to_vec(), to);
+        let mut way = Way::after_another();
+        once(&mut way, &mut from, &mut lazy).await;
+        assert!(way.stuck().is_some(), "its time runs");
+        let mut got = [0; 4];
+        let passing = poll_fn(|context| way.poll_pass(&mut from, &mut lazy, context, &mut ()));
+        tokio::select! {
+            _ = passing => panic!("nothing has ended"),
+            read = sink.read_exact(&mut got) => assert_eq!(read.unwrap(), 4),
+        }
+        assert_eq!(&got, b"kept");
     }
 
     #[tokio::test]

@@ -1,9 +1,12 @@
 //! What passes a tap, and who may take the stream behind it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use std::cell::Cell;
+
 use super::super::switch::Left;
+use super::super::{CONNECTION, Connection, all_sent};
 use super::*;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt, DuplexStream};
 
 const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
 
@@ -178,7 +181,7 @@ async fn before_a_connection_is_shut_down_everything_has_left() {
     let (mut tap, switch, mut client) = tapped();
     switch.begin();
     tap.write_all(b"goodbye").await.unwrap();
-    Shutdown::shutdown(&mut tap).await;
+    AsyncWriteExt::shutdown(&mut tap).await.unwrap();
     assert_eq!(now(&mut client).await, b"goodbye");
 }
 
@@ -207,6 +210,37 @@ async fn a_client_that_does_not_read_stops_the_exchange() {
     let (read, sent) = tokio::join!(client.read_exact(&mut got), all(&switch));
     assert_eq!((read.unwrap(), sent.unwrap()), (30_000, ()));
     assert!(got.iter().all(|byte| *byte == 1));
+}
+
+#[tokio::test]
+async fn who_does_not_take_the_end_of_an_answer_in_time_is_given_up() {
+    let (ours, _client) = tokio::io::duplex(10);
+    let (mut tap, switch) = Tap::new(Box::new(ours));
+    switch.begin();
+    tap.write_all(&[1; 1000]).await.unwrap();
+    tap.flush().await.unwrap();
+    let connection = Connection {
+        fresh: Cell::new(false),
+        switch: switch.clone(),
+        waits: Cell::default(),
+        begun: Cell::default(),
+    };
+    let sent = CONNECTION.scope(connection, all_sent(Duration::from_millis(20)));
+    assert!(!sent.await);
+    let shut_down = tokio::time::timeout(Duration::from_millis(20), AsyncWriteExt::shutdown(&mut tap));
+    assert!(shut_down.await.expect("without waiting any longer").is_err());
+    assert!(!switch.rest(), "there is no other exchange on it");
+}
+
+#[tokio::test]
+async fn an_error_that_nobody_was_told_is_told_at_the_end() {
+    let (mut tap, switch, client) = tapped();
+    switch.begin();
+    drop(client);
+    tap.write_all(b"held").await.unwrap();
+    tap.flush().await.unwrap();
+    halt(&switch).await;
+    assert!(all(&switch).await.is_err());
 }
 
 #[derive(Clone, Debug)]
