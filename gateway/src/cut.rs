@@ -213,9 +213,7 @@ impl Exchanges {
         let (waits, fresh) = of_connection.ok().flatten().unwrap_or_default();
         (waits, (!fresh).then_some(self.limits.head))
     }
-}
 
-impl Exchanges {
     /// One exchange, up to its end or its cut. What it has, the session above all, is moved to where it stays before anything
     /// is waited for: it is large.
     fn exchange<'a>(
