@@ -1,6 +1,8 @@
 //! Puts a plan's pieces into the stream, at the places that the preamble finds. After the body has begun,
 //! chunks pass as the very bytes they came as.
 
+use std::cell::Cell;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::charset;
@@ -10,6 +12,17 @@ use super::preamble::{Place, Preamble};
 /// `</head>` is kept back until the body begins, if it begins so soon; else the head's pieces go in front
 /// of the body's tag, where browsers move them into the head.
 const HEAD_LOOKAHEAD: usize = 4 * 1024;
+
+/// The largest buffer that is kept for the next page.
+const KEPT: usize = 256 * 1024;
+
+/// What a new buffer has at least: room for two pages, of which one may still be under way.
+const ROOM: usize = 64 * 1024;
+
+thread_local! {
+    /// Where edited pieces of pages are put together, for all pages of the thread. What has left is used again.
+    static SPARE: Cell<BytesMut> = Cell::new(BytesMut::new());
+}
 
 /// How far the splice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +54,35 @@ struct Sink<'a> {
     sent: usize,
 }
 
-impl Sink<'_> {
+impl<'a> Sink<'a> {
+    fn new(window: &'a [u8]) -> Self {
+        Self {
+            out: SPARE.take(),
+            window,
+            sent: 0,
+        }
+    }
+
+    /// So much will be put together.
+    fn expect(&mut self, len: usize) {
+        if self.out.capacity() < len {
+            self.out.reserve(len.max(ROOM));
+        }
+    }
+
+    /// What was put together.
+    fn finish(mut self) -> Bytes {
+        let all = if self.out.is_empty() {
+            Bytes::new()
+        } else {
+            self.out.split().freeze()
+        };
+        if all.len().max(self.out.capacity()) <= KEPT {
+            SPARE.set(self.out);
+        }
+        all
+    }
+
     fn send_to(&mut self, to: usize) {
         self.out
             .put_slice(self.window.get(self.sent..to).unwrap_or_default());
@@ -83,11 +124,7 @@ impl Splice {
         if !fresh {
             carried.extend_from_slice(chunk);
         }
-        let mut sink = Sink {
-            out: BytesMut::new(),
-            window: if fresh { chunk } else { &carried },
-            sent: 0,
-        };
+        let mut sink = Sink::new(if fresh { chunk } else { &carried });
         while self.progress == Progress::Reading {
             let Some(place) = self.preamble.next(sink.window) else {
                 break;
@@ -96,13 +133,13 @@ impl Splice {
         }
         let keep = self.keep_from(sink.window.len());
         if fresh && sink.sent == 0 && sink.out.is_empty() {
+            sink.finish();
             self.keep(chunk.get(keep..).unwrap_or_default(), keep);
             return chunk.slice(..keep);
         }
         sink.send_to(keep);
-        let Sink { out, window, .. } = sink;
-        self.keep(window.get(keep..).unwrap_or_default(), keep);
-        out.freeze()
+        self.keep(sink.window.get(keep..).unwrap_or_default(), keep);
+        sink.finish()
     }
 
     /// The page is over; returns what is left.
@@ -112,14 +149,10 @@ impl Splice {
         }
         let carried = std::mem::take(&mut self.window);
         let place = self.preamble.end(&carried);
-        let mut sink = Sink {
-            out: BytesMut::new(),
-            window: &carried,
-            sent: 0,
-        };
+        let mut sink = Sink::new(&carried);
         self.apply(place, &mut sink);
         sink.send_to(carried.len());
-        sink.out.freeze()
+        sink.finish()
     }
 
     /// From where on the window cannot be sent yet.
@@ -149,6 +182,7 @@ impl Splice {
     }
 
     fn apply(&mut self, place: Place, sink: &mut Sink<'_>) {
+        sink.expect(sink.window.len() + self.plan.size());
         match place {
             Place::Html(at) => {
                 if !self.plan.html_attributes().is_empty() {
@@ -164,7 +198,6 @@ impl Splice {
                 let near = self
                     .head_end
                     .filter(|end| at.saturating_sub(*end) <= HEAD_LOOKAHEAD);
-                sink.out.reserve(sink.window.len() + self.plan.size());
                 sink.send_to(near.unwrap_or(at));
                 self.plan.write_head(self.preamble.html_seen(), &mut sink.out);
                 sink.send_to(tag_end.unwrap_or(at));
