@@ -2,8 +2,13 @@
 
 use hivematrix_tests::{Client, free_port};
 
+use tokio::sync::Mutex;
+
 use super::installation::Installation;
 use super::process::Binary;
+
+/// The original's files say nothing of an admin listener, so it is where it always is: one gateway at a time.
+static ADMIN_LISTENER: Mutex<()> = Mutex::const_new(());
 
 /// The gateway on this installation.
 fn gateway(installation: &Installation, arguments: &[&str]) -> Binary {
@@ -15,6 +20,7 @@ fn gateway(installation: &Installation, arguments: &[&str]) -> Binary {
 
 #[tokio::test]
 async fn the_originals_folder_is_all_that_a_gateway_needs() {
+    let _alone = ADMIN_LISTENER.lock().await;
     let port = free_port();
     let installation = Installation::start(&[("codex", port)]).await;
     let listen = format!("127.0.0.1:{port}");
@@ -64,6 +70,7 @@ async fn the_originals_folder_is_all_that_a_gateway_needs() {
 
 #[tokio::test]
 async fn beside_the_original_the_login_goes_through_the_original_and_comes_back_here() {
+    let _alone = ADMIN_LISTENER.lock().await;
     let installation = Installation::start(&[("codex", free_port())]).await;
     let port = free_port().to_string();
     let gateway = gateway(&installation, &["--port", &port]).ready().await;
