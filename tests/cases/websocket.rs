@@ -137,6 +137,14 @@ async fn going_on(stack: &Stack) -> String {
     line.expect("a gauge").to_owned()
 }
 
+/// Waits until so many do.
+async fn until_going_on(stack: &Stack, number: &str) {
+    eventually("as many go on without their exchange", async || {
+        (going_on(stack).await == number).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_websocket_that_has_begun_goes_on_without_its_exchange() {
     let stack = Stack::start().await;
@@ -146,16 +154,10 @@ async fn a_websocket_that_has_begun_goes_on_without_its_exchange() {
         .websocket(&client, "/echo/socket")
         .await
         .expect("a WebSocket");
-    eventually("it goes on", async || {
-        (going_on(&stack).await == "1").then_some(())
-    })
-    .await;
+    until_going_on(&stack, "1").await;
     assert_eq!(socket.says("hello").await, "hello");
     drop(socket);
-    eventually("it is over", async || {
-        (going_on(&stack).await == "0").then_some(())
-    })
-    .await;
+    until_going_on(&stack, "0").await;
     let lines = stack.logs.access();
     let line = lines.iter().find(|line| line.field("path") == "/echo/socket");
     let line = line.expect("one line, at its end");
@@ -219,10 +221,7 @@ async fn more_than_either_side_takes_at_once_passes_whole() {
         .websocket(&client, "/echo/socket")
         .await
         .expect("a WebSocket");
-    eventually("it goes on", async || {
-        (going_on(&stack).await == "1").then_some(())
-    })
-    .await;
+    until_going_on(&stack, "1").await;
     let long: String = (0..1_500_000)
         .map(|number| char::from(b'a' + (number % 23) as u8))
         .collect();
@@ -280,10 +279,7 @@ async fn a_websocket_whose_client_takes_nothing_is_ended() {
     let much = Script::raw(SWITCHED).gate(&gate).write(frame).park();
     stack.echo.on("/socket", much);
     let _raw = asks(&stack, &client, b"").await;
-    eventually("it goes on", async || {
-        (going_on(&stack).await == "1").then_some(())
-    })
-    .await;
+    until_going_on(&stack, "1").await;
     gate.open();
     ended_because(&stack, "client_gone").await;
 }

@@ -50,7 +50,11 @@ impl fmt::Display for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Bind { address, error } => taken(address, &error),
+            StartError::Bind { address, error } => not_to_be_had(
+                address,
+                &error,
+                "choose another in the configuration, or stop what listens there",
+            ),
             error => Self::Outside(error.to_string()),
         }
     }
@@ -58,7 +62,14 @@ impl From<StartError> for Failure {
 
 /// A listener could not be had.
 pub(crate) fn taken(address: std::net::SocketAddr, error: &std::io::Error) -> Failure {
-    let advice = "choose another address with --listen, or stop what listens there";
+    not_to_be_had(
+        address,
+        error,
+        "choose another address with --listen, or stop what listens there",
+    )
+}
+
+fn not_to_be_had(address: std::net::SocketAddr, error: &std::io::Error, advice: &str) -> Failure {
     Failure::Outside(match error.kind() {
         std::io::ErrorKind::AddrInUse => format!("{address} is already in use; {advice}"),
         std::io::ErrorKind::PermissionDenied => {

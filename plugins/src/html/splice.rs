@@ -64,7 +64,7 @@ impl<'a> Sink<'a> {
     }
 
     /// So much will be put together.
-    fn expect(&mut self, len: usize) {
+    fn make_room(&mut self, len: usize) {
         if self.out.capacity() < len {
             self.out.reserve(len.max(ROOM));
         }
@@ -182,7 +182,7 @@ impl Splice {
     }
 
     fn apply(&mut self, place: Place, sink: &mut Sink<'_>) {
-        sink.expect(sink.window.len() + self.plan.size());
+        sink.make_room(sink.window.len() + self.plan.size());
         match place {
             Place::Html(at) => {
                 if !self.plan.html_attributes().is_empty() {
